@@ -1,0 +1,164 @@
+/* celltap.h - open up a recurrent network while it runs, one timestep at a time.
+ *
+ *     model (weights, shared, const) <--- stream (the states of one sequence)
+ *                   ^                        |
+ *                   +----- panel ------------+   steps streams, holds what they just computed
+ *
+ * Load an ONNX model once, open one stream per sequence of sensor readings, and step the streams
+ * in a panel: afterwards the panel shows every tensor of every layer of that timestep, gates and
+ * cell states included, until the next step.
+ *
+ *     celltap_model *model;
+ *     celltap_stream *stream;
+ *     celltap_panel *panel;
+ *     celltap_model_load("pump.onnx", &model, NULL);
+ *     celltap_stream_new(model, &stream);
+ *     celltap_panel_new(model, 1, &panel);
+ *     celltap_step(panel, stream, x, celltap_model_n_values(model));
+ *     const float *h = celltap_panel_tensor(panel, 0, layer_ix, tensor_ix);
+ *
+ * Threads: a model may be shared by any number of threads; a stream or a panel is used by one at a
+ * time.  Nothing here prints, exits, or touches a file other than the model's.  A step cannot fail
+ * but for a wrong argument, and does not allocate. */
+#ifndef CELLTAP_H
+#define CELLTAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CELLTAP_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define CELLTAP_API __attribute__((visibility("default")))
+#else
+#define CELLTAP_API
+#endif
+
+/* Every code that a function here or in celltap_wire.h may return below zero: name, code, sentence.
+ * celltap_strerror and the manual's table are made from this list. */
+#define CELLTAP_ERRORS(X)                                                                          \
+    X(ENOMEM, -1, "out of memory")                                                                 \
+    X(EINVAL, -2, "an argument is out of its range")                                               \
+    X(EFILE, -3, "the file cannot be read")                                                        \
+    X(EMODEL, -4, "the file is not a valid ONNX model")                                            \
+    X(EREFUSED, -5, "the model cannot be advanced one timestep at a time")                         \
+    X(ELENGTH, -6, "the number of values differs from the model's inputs")                         \
+    X(ETRUNCATED, -7, "the message ends inside a value")                                           \
+    X(EMSGPACK, -8, "the message is not MessagePack")                                              \
+    X(EDEPTH, -9, "the message is nested too deeply")                                              \
+    X(ETYPE, -10, "a key has a value of the wrong type")                                           \
+    X(EKEY, -11, "a required key is missing")                                                      \
+    X(ESTREAM, -12, "a stream name is 1 to 255 bytes of [A-Za-z0-9._:/-]")                         \
+    X(ERANGE, -13, "a number is out of its range")
+
+enum celltap_error {
+#define CELLTAP_ERROR_CODE(name, code, sentence) CELLTAP_##name = (code),
+    CELLTAP_ERRORS(CELLTAP_ERROR_CODE)
+#undef CELLTAP_ERROR_CODE
+};
+
+/* The sentence of a code; "unknown error" for any other number.  Never NULL. */
+CELLTAP_API const char *celltap_strerror(int code);
+
+/* The name of the kernel in use: "plain", "avx2" or "neon".  Chosen at the first call of any
+ * function that needs one; the environment variable CELLTAP_KERNEL forces it (a kernel that this
+ * machine cannot run is ignored).  All kernels give the same bits. */
+CELLTAP_API const char *celltap_kernel_name(void);
+
+/* Why a model was refused. */
+struct celltap_diagnosis {
+    char node[256];   /* name of the ONNX node, or "" when the fault is not at a node */
+    char text[512];   /* one line: what was expected, what was found */
+};
+
+/* ---- models ------------------------------------------------------------------------------- */
+
+typedef struct celltap_model celltap_model;
+
+/* Reads an ONNX model (opset 7 and up) and turns it into layers that advance one timestep.
+ * On success *ret_model holds one reference.  On failure nothing is kept, *ret_model is untouched
+ * and *reterr (if not NULL) says why.  CELLTAP_EFILE, _EMODEL, _EREFUSED, _ENOMEM. */
+CELLTAP_API int celltap_model_load(const char *path, celltap_model **ret_model,
+                                   struct celltap_diagnosis *reterr);
+
+/* The same from memory; data is not kept. */
+CELLTAP_API int celltap_model_load_bytes(const void *data, size_t n_bytes,
+                                         celltap_model **ret_model,
+                                         struct celltap_diagnosis *reterr);
+
+CELLTAP_API celltap_model *celltap_model_ref(celltap_model *model);
+CELLTAP_API void celltap_model_unref(celltap_model *model); /* NULL is fine */
+
+/* Values of one frame: the sizes of all the graph's data inputs, side by side in graph order. */
+CELLTAP_API size_t celltap_model_n_values(const celltap_model *model);
+
+/* Layers in the order in which a step computes them: "@input" first, "@output" last. */
+CELLTAP_API size_t celltap_model_n_layers(const celltap_model *model);
+
+/* Bytes that each stream of this model keeps between timesteps. */
+CELLTAP_API size_t celltap_model_state_bytes(const celltap_model *model);
+
+/* A layer's name, and what it is: "LSTM", "GRU", "RNN", "Dense", or the ONNX operator's name;
+ * "Input" and "Output" for the graph's own. */
+CELLTAP_API const char *celltap_layer_name(const celltap_model *model, size_t layer_ix);
+CELLTAP_API const char *celltap_layer_kind(const celltap_model *model, size_t layer_ix);
+
+/* Values read and parameters held by a layer, and the multiply-adds of one timestep. */
+CELLTAP_API size_t celltap_layer_n_inputs(const celltap_model *model, size_t layer_ix);
+CELLTAP_API size_t celltap_layer_n_parameters(const celltap_model *model, size_t layer_ix);
+CELLTAP_API size_t celltap_layer_n_macs(const celltap_model *model, size_t layer_ix);
+
+/* A layer's tensors: LSTM output h c i f g o; GRU output h z r n; RNN output h; "@input" and
+ * "@output" one per graph input or output, by its name; all others output. */
+CELLTAP_API size_t celltap_layer_n_tensors(const celltap_model *model, size_t layer_ix);
+CELLTAP_API const char *celltap_tensor_name(const celltap_model *model, size_t layer_ix,
+                                            size_t tensor_ix);
+CELLTAP_API size_t celltap_tensor_size(const celltap_model *model, size_t layer_ix,
+                                       size_t tensor_ix); /* number of floats */
+
+/* ---- streams ------------------------------------------------------------------------------ */
+
+typedef struct celltap_stream celltap_stream;
+
+/* A stream in the model's initial state.  Takes a reference to the model.  CELLTAP_ENOMEM. */
+CELLTAP_API int celltap_stream_new(celltap_model *model, celltap_stream **ret_stream);
+CELLTAP_API void celltap_stream_free(celltap_stream *stream); /* NULL is fine */
+
+/* Back to the initial state. */
+CELLTAP_API void celltap_stream_reset(celltap_stream *stream);
+
+/* ---- panels: stepping --------------------------------------------------------------------- */
+
+typedef struct celltap_panel celltap_panel;
+
+/* Room to step up to `width` (1 to 4096) streams of one model together.  Takes a reference to the
+ * model.  CELLTAP_ENOMEM, CELLTAP_EINVAL. */
+CELLTAP_API int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_panel);
+CELLTAP_API void celltap_panel_free(celltap_panel *panel); /* NULL is fine */
+
+/* Advances one stream by one timestep.  x: [n_values].  The result is the panel's column 0.
+ * CELLTAP_ELENGTH, CELLTAP_EINVAL (another model's stream): nothing has changed then. */
+CELLTAP_API int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x,
+                             size_t n_values);
+
+/* Advances n_streams different streams by one timestep each; the weights are read once.  x[i] is
+ * the frame of streams[i]: [n_values]; its result is column i.  The bits are those of
+ * celltap_step.  CELLTAP_ELENGTH; CELLTAP_EINVAL (more streams than the width, or another model's):
+ * nothing has changed then. */
+CELLTAP_API int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams,
+                                  const float *const *x, size_t n_streams, size_t n_values);
+
+/* A tensor of the last step: [celltap_tensor_size], valid until the panel's next step. */
+CELLTAP_API const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix,
+                                              size_t layer_ix, size_t tensor_ix);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
