@@ -72,8 +72,8 @@ CELLTAP_API const char *celltap_kernel_name(void);
 
 /* Why a model was refused. */
 struct celltap_diagnosis {
-    char node[256];   /* name of the ONNX node, or "" when the fault is not at a node */
-    char text[512];   /* one line: what was expected, what was found */
+    char node[256]; /* name of the ONNX node, or "" when the fault is not at a node */
+    char text[512]; /* one line: what was expected, what was found */
 };
 
 /* ---- models ------------------------------------------------------------------------------- */

@@ -62,12 +62,14 @@ CELLTAP_API int celltap_token_read(const unsigned char **cursor, const unsigned 
 CELLTAP_API int celltap_token_skip(const unsigned char **cursor, const unsigned char *end);
 
 /* Looks up a key of the map whose header starts at `map` and reads its value's token; *ret_at (if
- * not NULL) is where that value starts.  Other keys are skipped.  CELLTAP_EKEY if it is not there. */
+ * not NULL) is where that value starts.  Other keys are skipped.  CELLTAP_EKEY if it is not there.
+ */
 CELLTAP_API int celltap_map_find(const unsigned char *map, const unsigned char *end,
                                  const char *key, struct celltap_token *ret_token,
                                  const unsigned char **ret_at);
 
-CELLTAP_API bool celltap_token_is(const struct celltap_token *token, const char *text); /* a str equal to text */
+CELLTAP_API bool celltap_token_is(const struct celltap_token *token,
+                                  const char *text); /* a str equal to text */
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
@@ -91,7 +93,8 @@ struct celltap_frame {
 CELLTAP_API int celltap_frame_read(const unsigned char **cursor, const unsigned char *end,
                                    struct celltap_frame *ret_frame, const char **reterr_key);
 
-/* Copies a frame's values: [n_values].  Missing ones (nil, NaN, infinite, beyond float32) are NaN. */
+/* Copies a frame's values: [n_values].  Missing ones (nil, NaN, infinite, beyond float32) are NaN.
+ */
 CELLTAP_API void celltap_frame_values(const struct celltap_frame *frame, float *ret_values);
 
 /* True for 1 to 255 bytes of [A-Za-z0-9._:/-]. */

@@ -1,7 +1,7 @@
 /* cell.h - one layer's timestep: what every kind of layer has in common, and how each is made.
  *
- *     panel   activations[n_columns][stride]     column = one stream's timestep, all layers' tensors
- *     streams states[n_columns] -> h, c          what a layer keeps between timesteps
+ *     panel   activations[n_columns][stride]     column = one stream's timestep, all layers'
+ * tensors streams states[n_columns] -> h, c          what a layer keeps between timesteps
  *
  *     cell    in_at[]  --step-->  out_at[]       offsets into a column, the same for all columns
  *             state_at                           offset into a stream's states
@@ -42,7 +42,8 @@ struct cell_class {
     void (*free)(struct cell *cell); /* gives packed weights and the cell back */
 };
 
-/* The common head of every cell.  Its maker fills the class and the sizes, the model the offsets. */
+/* The common head of every cell.  Its maker fills the class and the sizes, the model the offsets.
+ */
 struct cell {
     const struct cell_class *class;
     size_t n_inputs;        /* vectors read */
@@ -51,11 +52,11 @@ struct cell {
     size_t n_outputs;       /* tensors written, at most CELL_TENSORS_MAX */
     size_t out_sizes[CELL_TENSORS_MAX];
     size_t out_at[CELL_TENSORS_MAX];
-    size_t n_states;     /* floats kept between timesteps, padded; 0: none */
-    size_t state_at;     /* offset into a stream's states */
+    size_t n_states;      /* floats kept between timesteps, padded; 0: none */
+    size_t state_at;      /* offset into a stream's states */
     const float *initial; /* [n_states] the states of a fresh stream; owned; NULL: zeros */
-    size_t n_parameters; /* weights and biases */
-    size_t n_macs;       /* multiply-adds a timestep */
+    size_t n_parameters;  /* weights and biases */
+    size_t n_macs;        /* multiply-adds a timestep */
 };
 
 static inline void cell_step(const struct cell *cell, const struct cell_columns *columns)
@@ -100,7 +101,8 @@ struct cell_activation {
     float alpha, beta;
 };
 
-/* ---- makers: 0 or CELLTAP_ENOMEM / CELLTAP_EINVAL; on failure nothing is kept ----------------- */
+/* ---- makers: 0 or CELLTAP_ENOMEM / CELLTAP_EINVAL; on failure nothing is kept -----------------
+ */
 
 /* LSTM, forward.  ONNX's equations and order of gates (i, o, f, c):
  *   i = f(Wi x + Ri h + Pi . c + Wbi + Rbi)      f likewise with Pf   (input_forget: f = 1 - i)
@@ -179,7 +181,7 @@ enum cell_operator {
 };
 /* a or b: [n], copied, the constant operand; NULL: an input (both NULL: inputs 0 and 1).
  * Output: a op b. */
-int binary_new(size_t n, enum cell_operator operator, const float *a, const float *b,
+int binary_new(size_t n, enum cell_operator operator, const float * a, const float *b,
                struct cell **ret_cell);
 
 /* Softmax and reductions over the middle axis of input 0 [outer][n][inner].  Softmax and

@@ -1,0 +1,94 @@
+/* conf.h - the daemon's configuration, read whole or not at all.
+ *
+ *     celltapd.yaml --libyaml--> nodes --one table of options--> struct conf
+ *
+ * Every option is one row of the table in conf_table.c: key, type, offset, default, limits, whether
+ * a reload may change it, and a sentence; the parser, --check, the reload, config/celltapd.yaml and
+ * the manual are checked against that table.  A struct conf is const once read; everything in it
+ * is owned by it.  The loop's thread only. */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/celltap_wire.h"
+
+/* A list of texts: globs, URLs, names. */
+struct conf_texts {
+    char **items; /* [n], each ended by NUL */
+    size_t n;
+};
+
+enum conf_missing { CONF_MISSING_HOLD, CONF_MISSING_ZERO, CONF_MISSING_REJECT };
+
+struct conf_model {
+    char *name;
+    char *file; /* absolute, or relative to the configuration file's directory when read */
+    struct conf_texts streams;  /* globs */
+    struct conf_texts channels; /* names of the values; empty: none given */
+    enum conf_missing missing;
+    uint64_t gap_reset_ms; /* 0: never */
+    unsigned line;         /* of the configuration file, for messages */
+};
+
+enum conf_ingest_kind { CONF_INGEST_PULL, CONF_INGEST_REP };
+
+struct conf_ingest {
+    enum conf_ingest_kind kind;
+    struct conf_texts listen; /* URLs */
+    bool insecure;            /* tcp:// beyond loopback is allowed without TLS */
+    unsigned line;
+};
+
+enum conf_group { CONF_GROUP_TAP, CONF_GROUP_STREAM, CONF_GROUP_LAYER };
+
+struct conf_tap {
+    char *name;
+    struct conf_texts listen;
+    bool insecure;
+    struct conf_texts streams, layers, tensors; /* globs */
+    uint64_t every;                             /* 1: every timestep; n: seq divisible by n */
+    enum conf_group group;
+    enum celltap_encoding encoding; /* from `encoding: bin | array` and `dtype: <f4 | <f2` */
+    uint64_t queue;                 /* messages kept per subscriber before the oldest is lost */
+    unsigned line;
+};
+
+struct conf {
+    char *path; /* of the file it was read from */
+    char *runtime_dir, *state_dir;
+    uint64_t max_message_bytes; /* a frame message larger than this is refused */
+    uint64_t max_streams;       /* a frame that would create one more is rejected */
+    struct conf_model *models;
+    size_t n_models;
+    struct conf_ingest *ingest;
+    size_t n_ingest;
+    struct conf_tap *taps;
+    size_t n_taps;
+    struct conf_texts control_listen;
+    bool control_insecure;
+};
+
+/* Everything wrong with a file: one line each, "FILE:LINE:COLUMN: what is wrong; what to do". */
+struct conf_errors {
+    char *text; /* owned, lines ended by \n; "" when there are none */
+    size_t n;
+};
+
+/* Reads a file.  On success *ret_conf is new; on failure (any error at all) it is untouched and
+ * reterr holds every error.  Returns 0 or -1. */
+int conf_load(const char *path, struct conf **ret_conf, struct conf_errors *reterr);
+void conf_free(struct conf *conf); /* NULL is fine */
+void conf_errors_done(struct conf_errors *errors);
+
+/* 0 if a running daemon may go from `old` to `new`; -1 and errors for options that need a restart
+ * (runtime_dir, state_dir). */
+int conf_reload_check(const struct conf *old, const struct conf *new_conf,
+                      struct conf_errors *reterr);
+
+/* True if any of the globs matches (fnmatch without flags: `*` also matches `/`). */
+bool conf_match(const struct conf_texts *globs, const char *text);
+
+#endif

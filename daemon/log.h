@@ -1,0 +1,21 @@
+/* log.h - one line to stderr, with journald's <N> priority where stderr is the journal.
+ *
+ * The level is the program's only global.  Any thread. */
+#ifndef DAEMON_LOG_H
+#define DAEMON_LOG_H
+
+enum log_level {
+    LOG_LEVEL_ERR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_NOTICE = 5,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
+
+/* Looks once whether stderr is the journal ($JOURNAL_STREAM); lines above `level` are dropped. */
+void log_init(enum log_level level);
+
+/* One line; control characters in it are escaped. */
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
