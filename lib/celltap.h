@@ -141,19 +141,21 @@ typedef struct celltap_panel celltap_panel;
 CELLTAP_API int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_panel);
 CELLTAP_API void celltap_panel_free(celltap_panel *panel); /* NULL is fine */
 
-/* Advances one stream by one timestep.  x: [n_values].  The result is the panel's column 0.
- * CELLTAP_ELENGTH, CELLTAP_EINVAL (another model's stream): nothing has changed then. */
+/* Advances one stream by one timestep.  x: [n_values]; a NaN in it goes through the network and
+ * stays in its states.  The result is the panel's column 0.  CELLTAP_ELENGTH, CELLTAP_EINVAL
+ * (another model's stream): nothing has changed then. */
 CELLTAP_API int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x,
                              size_t n_values);
 
 /* Advances n_streams different streams by one timestep each; the weights are read once.  x[i] is
  * the frame of streams[i]: [n_values]; its result is column i.  The bits are those of
- * celltap_step.  CELLTAP_ELENGTH; CELLTAP_EINVAL (more streams than the width, or another model's):
- * nothing has changed then. */
+ * celltap_step.  CELLTAP_ELENGTH; CELLTAP_EINVAL (more streams than the width, one given twice, or
+ * another model's): nothing has changed then. */
 CELLTAP_API int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams,
                                   const float *const *x, size_t n_streams, size_t n_values);
 
-/* A tensor of the last step: [celltap_tensor_size], valid until the panel's next step. */
+/* A tensor of the last step: [celltap_tensor_size], valid until the panel's next step, which puts
+ * the new values at the same address.  NULL for an index out of range. */
 CELLTAP_API const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix,
                                               size_t layer_ix, size_t tensor_ix);
 

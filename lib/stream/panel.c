@@ -1,0 +1,120 @@
+/* panel.c - many streams of one model stepped together.
+ *
+ *     activations[width][n_activations]
+ *
+ *     column 0   | @input | layer | layer | ... | @output |    <- streams[0]'s timestep
+ *     column 1   | @input | layer | layer | ... | @output |    <- streams[1]'s
+ *
+ * A step copies each frame into its column's @input, then runs the model's cells in order over all
+ * columns, so that weights are read once; the cells advance the streams' states in place.  What a
+ * step computed stays in the panel until the next one.  Only arguments can be refused, and before
+ * anything is changed; a step does not allocate. */
+#include <string.h>
+
+#include "lib/base/alloc.h"
+#include "lib/stream/stream.h"
+
+#define PANEL_WIDTH_MAX 4096 /* streams; celltap.h promises it */
+
+struct celltap_panel {
+    struct celltap_model *model; /* ref */
+    size_t width;
+    float **states;     /* [width] borrowed from the streams, set in each step */
+    float *activations; /* [width][model->n_activations], in the panel's own allocation */
+};
+
+int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_panel)
+{
+    if (model == NULL || ret_panel == NULL || width < 1 || width > PANEL_WIDTH_MAX)
+        return CELLTAP_EINVAL;
+    size_t head_bytes = sizeof(struct celltap_panel) + width * sizeof(float *);
+    head_bytes = (head_bytes + ALLOC_ALIGN - 1) & ~(size_t)(ALLOC_ALIGN - 1);
+    size_t n_bytes;
+    if (__builtin_mul_overflow(width * sizeof(float), model->n_activations, &n_bytes) ||
+        __builtin_add_overflow(n_bytes, head_bytes, &n_bytes))
+        return CELLTAP_ENOMEM;
+    struct celltap_panel *panel = alloc_new(1, n_bytes);
+    if (panel == NULL)
+        return CELLTAP_ENOMEM;
+    panel->model = celltap_model_ref(model);
+    panel->width = width;
+    panel->states = (float **)(void *)(panel + 1);
+    panel->activations = (float *)(void *)((unsigned char *)panel + head_bytes);
+    *ret_panel = panel;
+    return 0;
+}
+
+void celltap_panel_free(celltap_panel *panel)
+{
+    if (panel == NULL)
+        return;
+    celltap_model_unref(panel->model);
+    alloc_free(panel);
+}
+
+/* Marks each stream as taken, so that one given twice shows, and takes the marks off again. */
+static int panel_check_streams(const struct celltap_panel *panel, celltap_stream *const *streams,
+                               const float *const *x, size_t n_streams)
+{
+    size_t n_marked = 0;
+    for (; n_marked < n_streams; n_marked++) {
+        struct celltap_stream *stream = streams[n_marked];
+        if (stream == NULL || stream->model != panel->model || stream->taken || x[n_marked] == NULL)
+            break;
+        stream->taken = true;
+    }
+    for (size_t i = 0; i < n_marked; i++)
+        streams[i]->taken = false;
+    return n_marked == n_streams ? 0 : CELLTAP_EINVAL;
+}
+
+static void panel_fill(float *column, const struct celltap_model *model, const float *x)
+{
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        const struct model_input *input = &model->inputs[i];
+        memcpy(column + input->at, x, input->n * sizeof(float));
+        x += input->n;
+    }
+}
+
+int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
+                      size_t n_streams, size_t n_values)
+{
+    const struct celltap_model *model = panel->model;
+    if (n_values != model->n_values)
+        return CELLTAP_ELENGTH;
+    if (n_streams > panel->width)
+        return CELLTAP_EINVAL;
+    int err = panel_check_streams(panel, streams, x, n_streams);
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < n_streams; i++) {
+        panel_fill(panel->activations + i * model->n_activations, model, x[i]);
+        panel->states[i] = streams[i]->states;
+    }
+    const struct cell_columns columns = {
+        .n_columns = n_streams,
+        .activations = panel->activations,
+        .stride = model->n_activations,
+        .states = panel->states,
+    };
+    for (size_t i = 0; i < model->n_cells && n_streams > 0; i++)
+        cell_step(model->cells[i], &columns);
+    return 0;
+}
+
+int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x, size_t n_values)
+{
+    return celltap_step_many(panel, &stream, &x, 1, n_values);
+}
+
+const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix, size_t layer_ix,
+                                  size_t tensor_ix)
+{
+    const struct celltap_model *model = panel->model;
+    if (column_ix >= panel->width || layer_ix >= model->n_layers ||
+        tensor_ix >= model->layers[layer_ix].n_tensors)
+        return NULL;
+    const struct model_tensor *tensor = &model->layers[layer_ix].tensors[tensor_ix];
+    return panel->activations + column_ix * model->n_activations + tensor->at;
+}
