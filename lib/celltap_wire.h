@@ -31,7 +31,7 @@ enum celltap_token_kind {
     CELLTAP_TOKEN_FLOAT, /* .number: float32 and float64 */
     CELLTAP_TOKEN_STR,   /* .bytes, .n_bytes: in the message, no NUL behind */
     CELLTAP_TOKEN_BIN,   /* .bytes, .n_bytes */
-    CELLTAP_TOKEN_EXT,   /* .bytes, .n_bytes */
+    CELLTAP_TOKEN_EXT,   /* .bytes, .n_bytes; its type is bytes[-1] */
     CELLTAP_TOKEN_ARRAY, /* .n_items values follow */
     CELLTAP_TOKEN_MAP    /* .n_items pairs of key and value follow */
 };
@@ -57,13 +57,14 @@ struct celltap_token {
 CELLTAP_API int celltap_token_read(const unsigned char **cursor, const unsigned char *end,
                                    struct celltap_token *ret_token);
 
-/* Moves *cursor behind the next whole value, however nested.  CELLTAP_EDEPTH beyond
- * CELLTAP_WIRE_DEPTH_MAX; otherwise as celltap_token_read. */
+/* Moves *cursor behind the next whole value.  CELLTAP_EDEPTH if more than CELLTAP_WIRE_DEPTH_MAX
+ * maps and arrays are open in it at once; otherwise as celltap_token_read.  *cursor stays then. */
 CELLTAP_API int celltap_token_skip(const unsigned char **cursor, const unsigned char *end);
 
 /* Looks up a key of the map whose header starts at `map` and reads its value's token; *ret_at (if
- * not NULL) is where that value starts.  Other keys are skipped.  CELLTAP_EKEY if it is not there.
- */
+ * not NULL) is where that value starts.  Other keys are skipped; of a key given twice the last one
+ * counts.  CELLTAP_EKEY if it is not there, CELLTAP_ETYPE if `map` is no map, or as
+ * celltap_token_skip. */
 CELLTAP_API int celltap_map_find(const unsigned char *map, const unsigned char *end,
                                  const char *key, struct celltap_token *ret_token,
                                  const unsigned char **ret_at);
@@ -83,13 +84,16 @@ struct celltap_frame {
     bool reset;
     size_t n_values;
     const unsigned char *values; /* borrowed: msgpack numbers, or float32 if values_are_bin */
+    size_t values_bytes;
     bool values_are_bin;
 };
 
 /* Reads the frame at *cursor.  Afterwards *cursor is behind it, also when its content is at fault
- * (so the next frame can be read); when the bytes cannot be walked at all, *cursor is `end`.
+ * or nested too deeply (so the next frame can be read); when the bytes cannot be walked at all
+ * (_ETRUNCATED, _EMSGPACK), *cursor is `end`.  Of a key given twice the last one counts.
  * *reterr_key (if not NULL) names the key at fault, or is "".  CELLTAP_ETRUNCATED, _EMSGPACK,
- * _EDEPTH, _ETYPE, _EKEY, _ESTREAM, _ERANGE. */
+ * _EDEPTH, _ETYPE (also: no map; a bin of values that is no multiple of 4), _EKEY, _ESTREAM,
+ * _ERANGE (a seq below 1, a ts beyond int64): *ret_frame is untouched then. */
 CELLTAP_API int celltap_frame_read(const unsigned char **cursor, const unsigned char *end,
                                    struct celltap_frame *ret_frame, const char **reterr_key);
 
@@ -103,7 +107,7 @@ CELLTAP_API bool celltap_stream_name_ok(const char *name, size_t n_bytes);
 /* ---- writing ------------------------------------------------------------------------------ */
 
 /* Writes go to `at`, never beyond `end`; once something did not fit, `full` is set and nothing more
- * is written. */
+ * is written (what was begun may be there in part: keep `at` from before to take it back). */
 struct celltap_writer {
     unsigned char *at;
     unsigned char *end;
@@ -173,12 +177,15 @@ struct celltap_record_view {
     const unsigned char *tensors; /* cursor at the first tensor's name */
 };
 
-/* Reads the record at *cursor and moves behind it; faults as celltap_frame_read. */
+/* Reads the record at *cursor and moves behind it; all of it is checked, tensors included.  Faults
+ * and *cursor as celltap_frame_read; an unknown dtype is CELLTAP_ETYPE.  Start behind the message's
+ * topic and its NUL byte. */
 CELLTAP_API int celltap_record_read(const unsigned char **cursor, const unsigned char *end,
                                     struct celltap_record_view *ret_record);
 
 /* Takes the tensor at *cursor (start with record->tensors, n_tensors times).  Copies at most
- * max_values floats to ret_values; *ret_n_values is how many the tensor has. */
+ * max_values floats to ret_values; *ret_n_values is how many the tensor has.  After a successful
+ * celltap_record_read it cannot fail. */
 CELLTAP_API int celltap_record_tensor_read(const struct celltap_record_view *record,
                                            const unsigned char **cursor, const unsigned char *end,
                                            const char **ret_name, size_t *ret_name_bytes,
