@@ -25,7 +25,7 @@ enum conf_missing { CONF_MISSING_HOLD, CONF_MISSING_ZERO, CONF_MISSING_REJECT };
 
 struct conf_model {
     char *name;
-    char *file; /* absolute, or relative to the configuration file's directory when read */
+    char *file; /* absolute: a relative one is looked for beside the configuration file */
     struct conf_texts streams;  /* globs */
     struct conf_texts channels; /* names of the values; empty: none given */
     enum conf_missing missing;
@@ -42,16 +42,22 @@ struct conf_ingest {
     unsigned line;
 };
 
+enum conf_kind { CONF_KIND_ACTIVATIONS };
+enum conf_layout { CONF_LAYOUT_BIN, CONF_LAYOUT_ARRAY };
+enum conf_dtype { CONF_DTYPE_F4, CONF_DTYPE_F2 };
 enum conf_group { CONF_GROUP_TAP, CONF_GROUP_STREAM, CONF_GROUP_LAYER };
 
 struct conf_tap {
     char *name;
+    enum conf_kind kind;
     struct conf_texts listen;
     bool insecure;
     struct conf_texts streams, layers, tensors; /* globs */
     uint64_t every;                             /* 1: every timestep; n: seq divisible by n */
     enum conf_group group;
-    enum celltap_encoding encoding; /* from `encoding: bin | array` and `dtype: <f4 | <f2` */
+    enum conf_layout layout;        /* `encoding:` */
+    enum conf_dtype dtype;          /* `dtype:` */
+    enum celltap_encoding encoding; /* what layout and dtype amount to */
     uint64_t queue;                 /* messages kept per subscriber before the oldest is lost */
     unsigned line;
 };

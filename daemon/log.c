@@ -96,8 +96,8 @@ static size_t put_head(char *line, size_t n_bytes, enum log_level level)
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &tm);
     size_t n = strftime(line, n_bytes, "%Y-%m-%d %H:%M:%S", &tm);
-    return n + (size_t)snprintf(line + n, n_bytes - n, ".%03ld celltapd: %s: ",
-                                now.tv_nsec / 1000000, log_names[level]);
+    return n + (size_t)snprintf(line + n, n_bytes - n,
+                                ".%03ld celltapd: %s: ", now.tv_nsec / 1000000, log_names[level]);
 }
 
 void log_line(enum log_level level, const char *format, ...)

@@ -1,0 +1,127 @@
+/* conf.c - a configuration read whole or not at all, let go, compared, and its globs matched.
+ *
+ *     conf_yaml --> conf_read (table) --> conf_listen, conf_check --> struct conf, or every error
+ */
+#include "daemon/conf.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/conf_check.h"
+#include "daemon/conf_listen.h"
+#include "daemon/conf_read.h"
+
+#define BUDGET_BYTES (4 * CONF_YAML_BYTES_MAX) /* of texts: aliases may repeat a file fourfold */
+
+int conf_load(const char *path, struct conf **ret_conf, struct conf_errors *reterr)
+{
+    struct conf_report report = {.path = path};
+    struct conf_read read = {.report = &report, .path = path, .budget_bytes = BUDGET_BYTES};
+    struct conf_yaml *yaml = NULL;
+    struct conf *conf = calloc(1, sizeof *conf);
+    if (conf == NULL || (conf->path = strdup(path)) == NULL) {
+        report.out_of_memory = true;
+    } else if (conf_yaml_load(path, &report, &yaml) == 0) {
+        conf_read_root(&read, yaml, conf);
+        conf_listen_check(&read, conf);
+        conf_check(&read, conf);
+    }
+    conf_read_done(&read);
+    conf_yaml_free(yaml);
+    if (conf_report_finish(&report, reterr) == 0) {
+        *ret_conf = conf;
+        return 0;
+    }
+    conf_free(conf);
+    return -1;
+}
+
+/* ---- letting go --------------------------------------------------------------------------- */
+
+static void done_section(const struct conf_section *section, char *base);
+
+static void done_list(const struct conf_option *option, char *base)
+{
+    char *items;
+    size_t n;
+    memcpy(&items, base + option->offset, sizeof items);
+    memcpy(&n, base + option->n_offset, sizeof n);
+    for (size_t i = 0; items != NULL && i < n; i++)
+        done_section(option->section, items + i * option->section->n_bytes);
+    free(items);
+}
+
+static void done_texts(struct conf_texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->items[i]);
+    free(texts->items);
+}
+
+static void done_section(const struct conf_section *section, char *base)
+{
+    for (size_t i = 0; i < section->n_options; i++) {
+        const struct conf_option *option = &section->options[i];
+        void *field = base + option->offset;
+        switch (option->type) {
+        case CONF_TYPE_NAME:
+        case CONF_TYPE_DIR:
+        case CONF_TYPE_FILE:
+            free(*(char **)field);
+            break;
+        case CONF_TYPE_NAMES:
+        case CONF_TYPE_GLOBS:
+        case CONF_TYPE_URLS:
+            done_texts(field);
+            break;
+        case CONF_TYPE_LIST:
+            done_list(option, base);
+            break;
+        case CONF_TYPE_SECTION:
+            done_section(option->section, base);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+void conf_free(struct conf *conf)
+{
+    if (conf == NULL)
+        return;
+    done_section(&conf_table_root, (char *)conf);
+    free(conf->path);
+    free(conf);
+}
+
+/* ---- reload ------------------------------------------------------------------------------- */
+
+int conf_reload_check(const struct conf *old, const struct conf *new_conf,
+                      struct conf_errors *reterr)
+{
+    struct conf_report report = {.path = new_conf->path};
+    for (size_t i = 0; i < conf_table_root.n_options; i++) {
+        const struct conf_option *option = &conf_table_root.options[i];
+        if (!option->restart)
+            continue;
+        /* Every option that needs a restart is a text so far. */
+        const char *before = *(char *const *)((const char *)old + option->offset);
+        const char *after = *(char *const *)((const char *)new_conf + option->offset);
+        if (strcmp(before, after) != 0)
+            conf_report_add(&report, (struct conf_place){0, 0},
+                            "`%s` cannot change from %s to %s while running; restart celltapd, "
+                            "or change it back",
+                            option->key, before, after);
+    }
+    return conf_report_finish(&report, reterr);
+}
+
+bool conf_match(const struct conf_texts *globs, const char *text)
+{
+    for (size_t i = 0; i < globs->n; i++)
+        if (fnmatch(globs->items[i], text, 0) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,34 @@
+/* conf_read.h - fills a struct from YAML by the table, defaults included, all faults reported. */
+#ifndef DAEMON_CONF_READ_H
+#define DAEMON_CONF_READ_H
+
+#include <stddef.h>
+
+#include "daemon/conf_report.h"
+#include "daemon/conf_table.h"
+#include "daemon/conf_yaml.h"
+
+/* What reading one file needs to remember. */
+struct conf_read {
+    struct conf_report *report; /* borrowed */
+    const char *path;           /* borrowed: relative files are looked for beside it */
+    size_t budget_bytes;        /* left for texts: aliases may repeat them, but not without end */
+    struct conf_yaml *yaml;     /* borrowed: of the file, or of a default */
+    const struct conf_place *fixed_place; /* borrowed: while reading a default; else NULL */
+    struct conf_read_text {
+        const char *text; /* borrowed from what was read */
+        struct conf_place place;
+    } * texts; /* [n_texts] owned: where each text stands in the file */
+    size_t n_texts, texts_size;
+};
+
+/* Reads the file's root into a zeroed struct.  Faults go to the report; what was read until then
+ * is in *conf, for conf_free. */
+void conf_read_root(struct conf_read *read, struct conf_yaml *yaml, struct conf *conf);
+
+/* Where a text that was read stands; for others (derived ones) the line alone. */
+struct conf_place conf_read_place(const struct conf_read *read, const char *text, unsigned line);
+
+void conf_read_done(struct conf_read *read);
+
+#endif

@@ -1,0 +1,327 @@
+/* conf_table.c - every option there is: one row each.
+ *
+ * A new option is a row here, a field in conf.h, an entry in config/celltapd.yaml and in
+ * celltapd.yaml(5); a test compares them.  An option of a later release has a row of
+ * CONF_TYPE_LATER, so that whoever writes it is told so. */
+#include "daemon/conf_table.h"
+
+#define SECTION(name_, rows, type)                                                                 \
+    {                                                                                              \
+        .name = (name_), .n_options = sizeof(rows) / sizeof *(rows), .options = (rows),            \
+        .n_bytes = sizeof(type), .line_offset = offsetof(type, line)                               \
+    }
+
+#define TLS_LATER                                                                                  \
+    {                                                                                              \
+        .key = "tls", .type = CONF_TYPE_LATER,                                                     \
+        .sentence = "use ipc://, or tcp:// on loopback, or say `insecure: true`"                   \
+    }
+
+static const char insecure_sentence[] =
+    "Allows tcp:// beyond loopback: anybody who reaches the port may connect, unencrypted.";
+
+/* ---- models: which streams are stepped by what -------------------------------------------- */
+
+static const struct conf_choice missing_choices[] = {{"hold", CONF_MISSING_HOLD, false},
+                                                     {"zero", CONF_MISSING_ZERO, false},
+                                                     {"reject", CONF_MISSING_REJECT, false},
+                                                     {NULL, 0, false}};
+
+static const struct conf_option model_options[] = {
+    {.key = "name",
+     .type = CONF_TYPE_NAME,
+     .offset = offsetof(struct conf_model, name),
+     .example = "pump",
+     .sentence = "What the model is called in status and messages; unique."},
+    {.key = "file",
+     .type = CONF_TYPE_FILE,
+     .offset = offsetof(struct conf_model, file),
+     .example = "/etc/celltap/pump.onnx",
+     .sentence = "The ONNX file; a relative path starts at the configuration file's directory."},
+    {.key = "streams",
+     .type = CONF_TYPE_GLOBS,
+     .offset = offsetof(struct conf_model, streams),
+     .fallback = "[\"*\"]",
+     .min = 1,
+     .max = 256,
+     .sentence = "Names of the streams it takes, as globs; the first model that matches wins."},
+    {.key = "channels",
+     .type = CONF_TYPE_NAMES,
+     .offset = offsetof(struct conf_model, channels),
+     .fallback = "[]",
+     .example = "[pressure, flow]",
+     .max = 65536,
+     .sentence = "Names of a frame's values, as many as the model has inputs; none: numbers."},
+    {.key = "missing",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_model, missing),
+     .fallback = "hold",
+     .choices = missing_choices,
+     .sentence = "A missing value: hold the last one, take zero, or reject the frame."},
+    {.key = "gap_reset",
+     .type = CONF_TYPE_MS,
+     .offset = offsetof(struct conf_model, gap_reset_ms),
+     .fallback = "0",
+     .max = UINT64_C(31536000000), /* a year */
+     .sentence = "Silence after which a stream's states start afresh, in ms; 0: never."},
+    {.key = "forecast", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+    {.key = "detector", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+    {.key = "units", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+};
+
+static const struct conf_section model_section =
+    SECTION("a model", model_options, struct conf_model);
+
+/* ---- ingest: where frames come in --------------------------------------------------------- */
+
+static const struct conf_choice socket_choices[] = {
+    {"pull", CONF_INGEST_PULL, false}, {"rep", CONF_INGEST_REP, false}, {NULL, 0, false}};
+
+static const struct conf_option ingest_options[] = {
+    {.key = "socket",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_ingest, kind),
+     .example = "pull",
+     .choices = socket_choices,
+     .sentence = "pull: frames without reply, back-pressure; rep: each message is acknowledged."},
+    {.key = "listen",
+     .type = CONF_TYPE_URLS,
+     .offset = offsetof(struct conf_ingest, listen),
+     .fallback = "ipc://<runtime_dir>/ingest.ipc, of rep ingest-ack.ipc",
+     .example = "[\"ipc:///run/celltap/name.ipc\"]",
+     .min = 1,
+     .max = 16,
+     .sentence = "URLs where producers dial: ipc:///path, tcp://host:port."},
+    {.key = "insecure",
+     .type = CONF_TYPE_BOOL,
+     .offset = offsetof(struct conf_ingest, insecure),
+     .fallback = "false",
+     .sentence = insecure_sentence},
+    TLS_LATER,
+};
+
+static const struct conf_section ingest_section =
+    SECTION("an ingest", ingest_options, struct conf_ingest);
+
+/* ---- taps: what is published where -------------------------------------------------------- */
+
+static const struct conf_choice kind_choices[] = {{"activations", CONF_KIND_ACTIVATIONS, false},
+                                                  {"scores", 0, true},
+                                                  {"anomalies", 0, true},
+                                                  {NULL, 0, false}};
+static const struct conf_choice group_choices[] = {{"tap", CONF_GROUP_TAP, false},
+                                                   {"stream", CONF_GROUP_STREAM, false},
+                                                   {"layer", CONF_GROUP_LAYER, false},
+                                                   {NULL, 0, false}};
+static const struct conf_choice layout_choices[] = {
+    {"bin", CONF_LAYOUT_BIN, false}, {"array", CONF_LAYOUT_ARRAY, false}, {NULL, 0, false}};
+static const struct conf_choice dtype_choices[] = {
+    {"<f4", CONF_DTYPE_F4, false}, {"<f2", CONF_DTYPE_F2, false}, {NULL, 0, false}};
+
+static const struct conf_option tap_options[] = {
+    {.key = "name",
+     .type = CONF_TYPE_NAME,
+     .offset = offsetof(struct conf_tap, name),
+     .example = "pump",
+     .sentence = "The first level of the tap's topics; unique."},
+    {.key = "kind",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_tap, kind),
+     .fallback = "activations",
+     .choices = kind_choices,
+     .sentence = "What is published: the tensors of the selected layers."},
+    {.key = "listen",
+     .type = CONF_TYPE_URLS,
+     .offset = offsetof(struct conf_tap, listen),
+     .fallback = "ipc://<runtime_dir>/<name>.ipc",
+     .example = "[\"ipc:///run/celltap/name.ipc\"]",
+     .min = 1,
+     .max = 16,
+     .sentence = "URLs where subscribers dial: ipc:///path, tcp://host:port."},
+    {.key = "insecure",
+     .type = CONF_TYPE_BOOL,
+     .offset = offsetof(struct conf_tap, insecure),
+     .fallback = "false",
+     .sentence = insecure_sentence},
+    TLS_LATER,
+    {.key = "streams",
+     .type = CONF_TYPE_GLOBS,
+     .offset = offsetof(struct conf_tap, streams),
+     .fallback = "[\"*\"]",
+     .min = 1,
+     .max = 256,
+     .sentence = "Streams to publish, as globs."},
+    {.key = "layers",
+     .type = CONF_TYPE_GLOBS,
+     .offset = offsetof(struct conf_tap, layers),
+     .fallback = "[\"*\"]",
+     .min = 1,
+     .max = 256,
+     .sentence = "Layers to publish, as globs; `celltap inspect MODEL` lists their names."},
+    {.key = "tensors",
+     .type = CONF_TYPE_GLOBS,
+     .offset = offsetof(struct conf_tap, tensors),
+     .fallback = "[output, h, c]",
+     .min = 1,
+     .max = 256,
+     .sentence = "Tensors to publish, as globs; `output` also selects every tensor of @output."},
+    {.key = "every",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf_tap, every),
+     .fallback = "1",
+     .min = 1,
+     .max = UINT32_MAX,
+     .sentence = "Publish only timesteps whose seq is divisible by this."},
+    {.key = "group",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_tap, group),
+     .fallback = "layer",
+     .choices = group_choices,
+     .sentence = "Levels of the topic: tap, tap/stream, or tap/stream/layer."},
+    {.key = "encoding",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_tap, layout),
+     .fallback = "bin",
+     .choices = layout_choices,
+     .sentence = "A tensor in a record: bin of little-endian numbers, or a MessagePack array."},
+    {.key = "dtype",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf_tap, dtype),
+     .fallback = "<f4",
+     .choices = dtype_choices,
+     .sentence = "Numbers of a bin: float32 (<f4), or float16 at half the size (<f2)."},
+    {.key = "queue",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf_tap, queue),
+     .fallback = "4096",
+     .min = 1,
+     .max = 8192, /* nng's limit of NNG_OPT_SENDBUF */
+     .sentence = "Messages kept for a slow subscriber before it loses the oldest."},
+};
+
+static const struct conf_section tap_section = SECTION("a tap", tap_options, struct conf_tap);
+
+/* ---- control, and the whole --------------------------------------------------------------- */
+
+static const struct conf_option control_options[] = {
+    {.key = "listen",
+     .type = CONF_TYPE_URLS,
+     .offset = offsetof(struct conf, control_listen),
+     .fallback = "ipc://<runtime_dir>/control.ipc",
+     .example = "[\"ipc:///run/celltap/name.ipc\"]",
+     .min = 1,
+     .max = 16,
+     .sentence = "URLs where `celltap status` and its like dial: ipc:///path, tcp://host:port."},
+    {.key = "insecure",
+     .type = CONF_TYPE_BOOL,
+     .offset = offsetof(struct conf, control_insecure),
+     .fallback = "false",
+     .sentence = insecure_sentence},
+    TLS_LATER,
+};
+
+static const struct conf_section control_section = {
+    .name = "control",
+    .n_options = sizeof control_options / sizeof *control_options,
+    .options = control_options,
+};
+
+static const struct conf_option root_options[] = {
+    {.key = "runtime_dir",
+     .type = CONF_TYPE_DIR,
+     .offset = offsetof(struct conf, runtime_dir),
+     .fallback = "/run/celltap",
+     .restart = true,
+     .sentence = "Directory of the sockets and the lock file."},
+    {.key = "state_dir",
+     .type = CONF_TYPE_DIR,
+     .offset = offsetof(struct conf, state_dir),
+     .fallback = "/var/lib/celltap",
+     .restart = true,
+     .sentence = "Directory of what outlives the daemon; this release writes nothing there."},
+    {.key = "max_message_bytes",
+     .type = CONF_TYPE_BYTES,
+     .offset = offsetof(struct conf, max_message_bytes),
+     .fallback = "4M",
+     .min = 1 << 10,
+     .max = 1 << 30,
+     .sentence = "A message larger than this closes its producer's connection."},
+    {.key = "max_streams",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf, max_streams),
+     .fallback = "100000",
+     .min = 1,
+     .max = 10000000,
+     .sentence = "A frame that would create one stream more is rejected."},
+    {.key = "models",
+     .type = CONF_TYPE_LIST,
+     .offset = offsetof(struct conf, models),
+     .n_offset = offsetof(struct conf, n_models),
+     .fallback = "[]",
+     .example = "[{name: pump, file: /etc/celltap/pump.onnx}]",
+     .min = 1,
+     .max = 1024,
+     .section = &model_section,
+     .sentence = "The models; at least one."},
+    {.key = "ingest",
+     .type = CONF_TYPE_LIST,
+     .offset = offsetof(struct conf, ingest),
+     .n_offset = offsetof(struct conf, n_ingest),
+     .fallback = "[{socket: pull}, {socket: rep}]",
+     .example = "[{socket: pull}]",
+     .min = 1,
+     .max = 64,
+     .section = &ingest_section,
+     .sentence = "Where frames come in."},
+    {.key = "taps",
+     .type = CONF_TYPE_LIST,
+     .offset = offsetof(struct conf, taps),
+     .n_offset = offsetof(struct conf, n_taps),
+     .fallback = "[{name: activations}]",
+     .example = "[{name: activations}]",
+     .max = 256,
+     .section = &tap_section,
+     .sentence = "What is published where; [] for none but those that clients open."},
+    {.key = "control",
+     .type = CONF_TYPE_SECTION,
+     .fallback = "{}",
+     .example = "{listen: [\"ipc:///run/celltap/control.ipc\"]}",
+     .section = &control_section,
+     .sentence = "Where the celltap command reaches the daemon."},
+    {.key = "web", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+    {.key = "journal", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+    {.key = "threads", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+};
+
+const struct conf_section conf_table_root = {
+    .name = "the configuration",
+    .n_options = sizeof root_options / sizeof *root_options,
+    .options = root_options,
+    .n_bytes = sizeof(struct conf),
+};
+
+const char *conf_table_type_name(enum conf_type type)
+{
+    static const char *const names[] = {
+        [CONF_TYPE_NAME] = "name",
+        [CONF_TYPE_DIR] = "directory",
+        [CONF_TYPE_FILE] = "file",
+        [CONF_TYPE_BOOL] = "boolean",
+        [CONF_TYPE_COUNT] = "number",
+        [CONF_TYPE_BYTES] = "size",
+        [CONF_TYPE_MS] = "time",
+        [CONF_TYPE_CHOICE] = "choice",
+        [CONF_TYPE_NAMES] = "list of names",
+        [CONF_TYPE_GLOBS] = "list of globs",
+        [CONF_TYPE_URLS] = "list of URLs",
+        [CONF_TYPE_SECTION] = "map",
+        [CONF_TYPE_LIST] = "list of maps",
+        [CONF_TYPE_LATER] = "later",
+    };
+    return names[type];
+}
+
+const char *conf_table_example(const struct conf_option *option)
+{
+    return option->example != NULL ? option->example : option->fallback;
+}
