@@ -66,7 +66,7 @@ void conf_check(struct conf_read *read, struct conf *conf)
         struct conf_tap *tap = &conf->taps[i];
         bool is_f2 = tap->dtype == CONF_DTYPE_F2;
         if (tap->layout == CONF_LAYOUT_ARRAY && is_f2)
-            conf_report_add(read->report, conf_read_place(read, tap->name, tap->line),
+            conf_report_add(read->report, conf_read_place(read, &tap->dtype, tap->line),
                             "`dtype: <f2` needs `encoding: bin`; an array holds float32");
         tap->encoding = tap->layout == CONF_LAYOUT_ARRAY ? CELLTAP_ENCODING_ARRAY
                         : is_f2                          ? CELLTAP_ENCODING_F2

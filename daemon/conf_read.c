@@ -26,18 +26,19 @@ static struct conf_place place_of(const struct conf_read *read, const struct con
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
-static int remember(struct conf_read *read, const char *text, struct conf_place place)
+static void remember(struct conf_read *read, const void *what, struct conf_place place)
 {
-    if (read->n_texts == read->texts_size) {
-        size_t size = read->texts_size > 0 ? 2 * read->texts_size : 64;
-        void *more = realloc(read->texts, size * sizeof *read->texts);
-        if (more == NULL)
-            return -1;
-        read->texts = more;
-        read->texts_size = size;
+    if (read->n_spots == read->spots_size) {
+        size_t size = read->spots_size > 0 ? 2 * read->spots_size : 64;
+        void *more = realloc(read->spots, size * sizeof *read->spots);
+        if (more == NULL) {
+            read->report->out_of_memory = true;
+            return;
+        }
+        read->spots = more;
+        read->spots_size = size;
     }
-    read->texts[read->n_texts++] = (struct conf_read_text){text, place};
-    return 0;
+    read->spots[read->n_spots++] = (struct conf_read_spot){what, place};
 }
 
 /* One text into *ret_text, checked by its type. */
@@ -45,7 +46,7 @@ static void read_text(struct conf_read *read, const struct conf_option *option,
                       const struct conf_node *node, char **ret_text)
 {
     struct conf_place place = place_of(read, node);
-    size_t cost = node->n_bytes + sizeof(struct conf_read_text);
+    size_t cost = node->n_bytes + sizeof(struct conf_read_spot);
     if (node->kind != CONF_YAML_TEXT) {
         conf_report_add(read->report, place, "an entry of `%s` must be a text; %s", option->key,
                         "write one, in quotes where it has special characters");
@@ -55,7 +56,8 @@ static void read_text(struct conf_read *read, const struct conf_option *option,
     } else if (conf_scalar_text_ok(read->report, option, node, place)) {
         read->budget_bytes -= cost;
         *ret_text = conf_scalar_text(option, node, read->path);
-        if (*ret_text == NULL || remember(read, *ret_text, place) < 0)
+        remember(read, *ret_text, place);
+        if (*ret_text == NULL)
             read->report->out_of_memory = true;
         else if (option->type == CONF_TYPE_FILE)
             conf_scalar_file_ok(read->report, *ret_text, place);
@@ -167,6 +169,7 @@ static void read_option(struct conf_read *read, const struct conf_option *option
         read_section(read, option->section, node, base);
         break;
     default:
+        remember(read, at, place_of(read, node));
         conf_scalar_read(read->report, option, node, place_of(read, node), at);
     }
 }
@@ -296,16 +299,16 @@ void conf_read_root(struct conf_read *read, struct conf_yaml *yaml, struct conf 
     read_section(read, &conf_table_root, &root, conf);
 }
 
-struct conf_place conf_read_place(const struct conf_read *read, const char *text, unsigned line)
+struct conf_place conf_read_place(const struct conf_read *read, const void *what, unsigned line)
 {
-    for (size_t i = 0; i < read->n_texts; i++)
-        if (read->texts[i].text == text)
-            return read->texts[i].place;
+    for (size_t i = 0; i < read->n_spots; i++)
+        if (read->spots[i].what == what)
+            return read->spots[i].place;
     return (struct conf_place){line, 1};
 }
 
 void conf_read_done(struct conf_read *read)
 {
-    free(read->texts);
-    read->texts = NULL;
+    free(read->spots);
+    read->spots = NULL;
 }
