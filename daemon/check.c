@@ -5,7 +5,6 @@
 #include "daemon/check.h"
 
 #include <stdio.h>
-#include <sysexits.h>
 
 #include "daemon/conf.h"
 #include "daemon/log.h"
@@ -55,13 +54,13 @@ int check_run(const char *path)
     if (conf_load(path, &conf, &errors) < 0) {
         fputs(errors.text, stderr);
         conf_errors_done(&errors);
-        return EX_CONFIG;
+        return CHECK_EXIT_CONFIG;
     }
     conf_errors_done(&errors);
     int r = 0;
     for (size_t i = 0; i < conf->n_models; i++)
         if (check_model(conf, &conf->models[i]) < 0)
-            r = EX_CONFIG;
+            r = CHECK_EXIT_CONFIG;
     if (r == 0)
         printf("%s: ok, %zu model%s, %zu ingest, %zu tap%s\n", path, conf->n_models,
                conf->n_models == 1 ? "" : "s", conf->n_ingest, conf->n_taps,

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "daemon/check.h"
 #include "daemon/conf.h"
@@ -117,7 +116,7 @@ static int run(const struct arguments *arguments)
         log_errors(errors.text);
     conf_errors_done(&errors);
     if (r < 0)
-        return EX_CONFIG;
+        return CHECK_EXIT_CONFIG;
     return loop_run(conf) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
