@@ -112,6 +112,10 @@ $(INSIDE_A): $(filter-out %/main.o,$(LIB_OBJ) $(DAEMON_OBJ) $(CLI_OBJ)) $(SUPPOR
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(INSIDE_A)
 	$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS) $(UNIT_LIBS)
 
+# This one lets every allocation of the configuration fail in turn.
+$(BUILD)/tests/unit/test_conf: UNIT_LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+                                            -Wl,--wrap=strdup,--wrap=open_memstream
+
 # ---- the two commands --------------------------------------------------------------------------
 
 # Calls make again, in parallel unless the caller has said how.

@@ -30,7 +30,7 @@ struct conf_model {
     struct conf_texts channels; /* names of the values; empty: none given */
     enum conf_missing missing;
     uint64_t gap_reset_ms; /* 0: never */
-    unsigned line;         /* of the configuration file, for messages */
+    unsigned line;         /* of the configuration file, for messages; 0: a default */
 };
 
 enum conf_ingest_kind { CONF_INGEST_PULL, CONF_INGEST_REP };

@@ -48,12 +48,13 @@ static int derive(const struct conf *conf, struct listener *listener)
     return -1;
 }
 
-static void check_url(struct conf_read *read, const struct listener *listener, const char *url)
+static void check_url(struct conf_read *read, const struct listener *listener,
+                      const char *runtime_dir, const char *url)
 {
     struct conf_place place = conf_read_place(read, url, listener->line);
     const char *fault = conf_url_fault(url);
     if (fault != NULL) /* only a derived one: others were refused when read */
-        conf_report_add(read->report, place, "`%s` in runtime_dir %s", url, fault);
+        conf_report_add(read->report, conf_read_place(read, runtime_dir, 0), "`%s` %s", url, fault);
     else if (conf_url_is_remote(url) && !listener->insecure)
         conf_report_add(read->report, place,
                         "`%s` can be reached from other machines, unencrypted; use ipc:// or "
@@ -102,7 +103,8 @@ static size_t count_urls(const struct listener *listeners, size_t n)
     return n_urls;
 }
 
-static void check_all(struct conf_read *read, const struct listener *listeners, size_t n)
+static void check_all(struct conf_read *read, const struct listener *listeners, size_t n,
+                      const char *runtime_dir)
 {
     size_t n_uses = 0;
     struct use *uses = calloc(count_urls(listeners, n) + 1, sizeof *uses);
@@ -115,7 +117,7 @@ static void check_all(struct conf_read *read, const struct listener *listeners, 
             const char *url = listeners[i].listen->items[j];
             if (url == NULL) /* refused when read */
                 continue;
-            check_url(read, &listeners[i], url);
+            check_url(read, &listeners[i], runtime_dir, url);
             uses[n_uses++] = (struct use){url, conf_read_place(read, url, listeners[i].line)};
         }
     check_twice(read, uses, n_uses);
@@ -135,6 +137,6 @@ void conf_listen_check(struct conf_read *read, struct conf *conf)
             derive(conf, &listeners[i]) < 0)
             read->report->out_of_memory = true;
     if (!read->report->out_of_memory)
-        check_all(read, listeners, n);
+        check_all(read, listeners, n, conf->runtime_dir);
     free(listeners);
 }

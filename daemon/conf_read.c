@@ -115,7 +115,7 @@ static void read_list(struct conf_read *read, const struct conf_option *option,
     memcpy(base + option->n_offset, &node->n_items, sizeof node->n_items);
     for (size_t i = 0; i < node->n_items; i++) {
         struct conf_node item = conf_yaml_item(read->yaml, node, i);
-        unsigned line = place_of(read, &item).line;
+        unsigned line = read->fixed_place != NULL ? 0 : item.place.line; /* 0: a default */
         memcpy(items + i * section->n_bytes + section->line_offset, &line, sizeof line);
         read_section(read, section, &item, items + i * section->n_bytes);
     }
