@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""subscriber.py - prints what a tap publishes: stream, seq, layer, and each tensor's figures.
+
+    subscriber.py ipc:///run/celltap/activations.ipc [--topic activations/pump/7/] [--limit N]
+    subscriber.py tcp://127.0.0.1:7270
+
+    tap (PUB) --message--> topic | NUL | map | map | ...      as celltap-wire(7) says
+
+Debian has no Python binding of nng, and a subscriber needs none: the wire of nng's sockets is a
+greeting of 8 bytes and then messages with their length in front.  Needs python3-msgpack and
+python3-numpy.  When the daemon goes away, this waits for it to come back.
+"""
+import argparse
+import socket
+import struct
+import sys
+import time
+import urllib.parse
+
+import msgpack
+import numpy as np
+
+SUB, PUB = 0x21, 0x20  # protocol numbers in the greeting
+RETRY_S = 0.5
+
+
+def connect(url):
+    """A connected socket and the number of bytes before each message's length."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "ipc":
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(rest)
+        return connection, 1  # a type byte, always 1
+    address = urllib.parse.urlsplit(url)
+    return socket.create_connection((address.hostname, address.port)), 0
+
+
+def messages(url):
+    """Every message of the tap, until the connection ends."""
+    connection, n_type = connect(url)
+    with connection, connection.makefile("rb", 1 << 20) as stream:
+        connection.sendall(struct.pack(">4sHH", b"\0SP\0", SUB, 0))
+        if stream.read(8) != struct.pack(">4sHH", b"\0SP\0", PUB, 0):
+            raise ConnectionError("%s is not a tap" % url)
+        while True:
+            head = stream.read(n_type + 8)
+            if len(head) < n_type + 8:
+                return
+            (n_bytes,) = struct.unpack(">Q", head[n_type:])
+            message = stream.read(n_bytes)
+            if len(message) < n_bytes:
+                return
+            yield message
+
+
+def records(message):
+    """The maps of one message, their tensors as arrays."""
+    topic, _, body = message.partition(b"\0")
+    unpacker = msgpack.Unpacker(max_buffer_size=len(body))
+    unpacker.feed(body)
+    for record in unpacker:
+        dtype = record.get("dtype")  # none: the tensors are msgpack arrays
+        for name, values in record["tensors"].items():
+            record["tensors"][name] = (np.frombuffer(values, dtype) if dtype
+                                       else np.array(values, "<f4"))
+        yield topic.decode(), record
+
+
+def subscribe(url, topic=""):
+    """Every record below a topic, for ever; comes back when the daemon does."""
+    prefix = topic.encode()
+    while True:
+        try:
+            for message in messages(url):
+                if message.startswith(prefix):
+                    yield from records(message)
+        except OSError as error:
+            print("%s: %s; trying again" % (url, error.strerror or error), file=sys.stderr)
+        time.sleep(RETRY_S)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Prints what a tap publishes.")
+    parser.add_argument("url", help="where the tap listens: ipc:///path or tcp://host:port")
+    parser.add_argument("--topic", default="", help="a prefix, levels ending in /: TAP/STREAM/")
+    parser.add_argument("--limit", type=int, default=0, help="stop after so many records")
+    options = parser.parse_args()
+    for n, (_, record) in enumerate(subscribe(options.url, options.topic), 1):
+        for name, values in record["tensors"].items():
+            print("%s seq %d %s %s[%d] min %.4f mean %.4f max %.4f"
+                  % (record["stream"], record["seq"], record["layer"], name, values.size,
+                     values.min(), values.mean(), values.max()), flush=True)
+        if n == options.limit:
+            return
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(0)
