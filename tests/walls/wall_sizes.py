@@ -3,7 +3,6 @@
 
 The aim is 400 and 40; what lies between is listed for information, on standard error.
 """
-import os
 import re
 import sys
 

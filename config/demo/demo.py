@@ -1,0 +1,305 @@
+#!/usr/bin/python3
+"""demo.py - plays five minutes of a real electrocardiogram into a daemon of its own.
+
+    ecg208.csv --celltap feed--> celltapd (demo.onnx) --tap--> counted here, record by record
+                                    |
+                                    +--celltap watch--> the terminal (elsewhere: feed's lines)
+
+Everything it starts lives in a directory of its own, made under BUILD/demo/ (or under the system's
+directory for temporary files when that path is too long for a socket) and removed at the end, so
+that several demos may run side by side.  What stays in BUILD/demo/ is the unpacked recording and a
+configuration, for the commands that it suggests at the end.
+
+Ends with 0 when every record arrived, and on Ctrl-C; with 1 and the daemon's log otherwise.
+"""
+import argparse
+import collections
+import contextlib
+import json
+import lzma
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import msgpack
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "examples"))
+import subscriber  # noqa: E402  pylint: disable=wrong-import-position
+
+STREAM = "ecg/208"
+RATE_HZ = 360  # of the recording
+SPEED = 15  # times as fast: 300 s of it in 20 s
+DEADLINE_S = 20  # for the daemon to start, to end, to deliver what is under way
+SOCKET_PATH_MAX = 107  # bytes, sun_path of unix(7) without its NUL
+SOCKET_NAME_MAX = 40  # bytes, of the longest name that the daemon puts behind runtime_dir
+
+
+class Failed(Exception):
+    """The demo cannot go on; its text says why."""
+
+
+def unpack(target):
+    """The recording as csv; written once, and whole or not at all."""
+    if os.path.exists(target):
+        return
+    with lzma.open(os.path.join(HERE, "ecg208.csv.xz")) as packed:
+        with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), delete=False) as file:
+            shutil.copyfileobj(packed, file)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, target)
+
+
+def configure(target, runtime_dir):
+    """A copy of celltapd.yaml with this checkout's paths; JSON's quoting is also YAML's."""
+    with open(os.path.join(HERE, "celltapd.yaml"), encoding="utf-8") as file:
+        text = file.read()
+    text = text.replace("/tmp/celltap-demo", json.dumps(runtime_dir), 2)
+    text = text.replace("demo.onnx", json.dumps(os.path.join(HERE, "demo.onnx")), 1)
+    with open(target + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(target + ".new", target)
+
+
+def fits(runtime_dir):
+    return len(os.fsencode(runtime_dir)) + SOCKET_NAME_MAX <= SOCKET_PATH_MAX
+
+
+@contextlib.contextmanager
+def directory(parent):
+    """A new directory for one run, gone afterwards."""
+    path = tempfile.mkdtemp(prefix="run-", dir=parent)
+    if not fits(path):
+        os.rmdir(path)
+        path = tempfile.mkdtemp(prefix="celltap-demo-", dir="/tmp")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def stop(process):
+    """Ends a program as a user would, and waits; returns its exit code."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@contextlib.contextmanager
+def started(command, **how):
+    """A program that does not outlive the block, nor gets this terminal's Ctrl-C."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True,
+                          **how) as process:
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+def wait_ready(process, notify, log):
+    """Until the daemon says READY=1, as it would to systemd."""
+    notify.settimeout(0.1)
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if b"READY=1" in notify.recv(4096).split(b"\n"):
+                return
+        except socket.timeout:
+            pass
+    with open(log, encoding="utf-8", errors="replace") as file:
+        raise Failed("celltapd did not start:\n" + file.read())
+
+
+class Counter(threading.Thread):
+    """Subscribes to the tap and counts: records by layer, and holes in their seq."""
+
+    def __init__(self, url):
+        super().__init__(daemon=True)
+        self.url = url
+        self.records = collections.Counter()
+        self.last_seq = {}
+        self.lost = 0
+
+    def run(self):
+        for message in subscriber.messages(self.url):
+            unpacker = msgpack.Unpacker(max_buffer_size=len(message))
+            unpacker.feed(message.partition(b"\0")[2])
+            for record in unpacker:
+                layer, seq = record["layer"], record["seq"]
+                self.records[layer] += 1
+                self.lost += seq - self.last_seq.get(layer, 0) - 1
+                self.last_seq[layer] = seq
+
+
+class Demo:
+    """The programs, and where they find each other."""
+
+    def __init__(self, build, run_dir):
+        self.build, self.run_dir = build, run_dir
+        self.control = "ipc://%s/control.ipc" % run_dir
+        self.ingest = "ipc://%s/ingest.ipc" % run_dir
+        self.tap = "ipc://%s/activations.ipc" % run_dir
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def status(self):
+        done = subprocess.run([self.program("celltap"), "status", "--json", "--control",
+                               self.control], stdout=subprocess.PIPE, check=False,
+                              timeout=DEADLINE_S)
+        if done.returncode:
+            raise Failed("the daemon does not answer")
+        return json.loads(done.stdout)
+
+    def wait(self, what, done):
+        """Until done() is true; fails when nothing has moved for DEADLINE_S."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not done():
+            if time.monotonic() > deadline:
+                raise Failed("waited %d s for %s" % (DEADLINE_S, what))
+            time.sleep(0.02)
+
+    def feed(self, recording):
+        return [self.program("celltap"), "feed", recording, "--dial", self.ingest, "--stream",
+                STREAM, "--time", "seconds", "--rate", str(RATE_HZ * SPEED)]
+
+    def play(self, recording):
+        """The recording, while somebody looks at it.  Returns seconds."""
+        began = time.monotonic()
+        if not sys.stdout.isatty():
+            code = subprocess.run(self.feed(recording), stdin=subprocess.DEVNULL,
+                                  check=False).returncode
+        else:
+            log = os.path.join(self.run_dir, "feed.log")
+            with open(log, "wb") as output, started(self.feed(recording), stdout=output,
+                                                    stderr=output) as feed:
+                self.watch(feed)
+                code = feed.poll()
+        if code not in (0, None):
+            raise Failed("celltap feed ended with %d" % code)
+        return time.monotonic() - began
+
+    def watch(self, feed):
+        """The live heat map, until the recording or the user's patience ends."""
+        watch = subprocess.Popen([self.program("celltap"), "watch", "--control", self.control,
+                                  "--layer", "lstm.*", "--tensor", "h"])
+        try:
+            while feed.poll() is None and watch.poll() is None:
+                time.sleep(0.05)
+        finally:
+            stop(watch)
+
+
+def summary(status, counter, seconds):
+    accepted = status["accepted"]
+    print()
+    print("frames in     %d in %.1f s: %d frames/s, %.0f times as fast as the heart"
+          % (accepted, seconds, accepted / seconds, accepted / seconds / RATE_HZ))
+    print("              %d rejected, %d streams" % (status["rejected"], status["streams"]))
+    for layer, n in counter.records.items():
+        print("records out   %-8s %d" % (layer, n))
+    print("dropped       %d" % counter.lost)
+
+
+def suggest(build, runtime_dir, config, recording):
+    """Commands to try next; each works as it stands, from here."""
+    def here(path):
+        path = os.path.relpath(path) if path.startswith(os.getcwd() + "/") else path
+        return shlex.quote(path if "/" in path else "./" + path)
+
+    def url(name):
+        return shlex.quote("ipc://%s/%s.ipc" % (runtime_dir, name))
+
+    celltap = here(os.path.join(build, "celltap"))
+    topic = "activations/%s/lstm.l1/" % STREAM
+    print("""
+Try next: start a daemon and play the recording at its own pace,
+  {daemon} --config {config} &
+  {celltap} feed {csv} --dial {ingest} --stream {stream} --time seconds --rate {rate} &
+look inside, from any program that can subscribe,
+  {celltap} watch --control {control}
+  {celltap} status --control {control}
+  nngcat --sub --dial {tap} --subscribe {topic} --quoted --count 3
+  {subscriber} {tap} --topic {topic}
+write every tensor of every layer to files, with no daemon at all,
+  {celltap} inspect {model}
+  {celltap} extract {model} {csv} -o {states}
+and stop what was started:
+  kill %1 %2
+""".format(daemon=here(os.path.join(build, "celltapd")), celltap=celltap, config=here(config),
+           csv=here(recording), ingest=url("ingest"), control=url("control"),
+           tap=url("activations"), stream=STREAM, rate=RATE_HZ, topic=topic,
+           subscriber=here(os.path.join(ROOT, "examples/subscriber.py")),
+           model=here(os.path.join(HERE, "demo.onnx")),
+           states=here(os.path.join(build, "demo", "states"))))
+
+
+def run(build, home, recording):
+    with directory(home) as run_dir, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        demo = Demo(build, run_dir)
+        config, log = os.path.join(run_dir, "celltapd.yaml"), os.path.join(run_dir, "celltapd.log")
+        configure(config, run_dir)
+        address = os.path.join(run_dir, "notify")
+        notify.bind(address)
+        with open(log, "wb") as output, \
+                started([demo.program("celltapd"), "--config", config], stdout=output,
+                        stderr=output, env=dict(os.environ, NOTIFY_SOCKET=address)) as daemon:
+            wait_ready(daemon, notify, log)
+            counter = Counter(demo.tap)
+            counter.start()
+            demo.wait("the tap", lambda: demo.status()["taps"][0]["subscribers"] > 0)
+            print("celltapd steps a two-layer LSTM, trained to forecast this heart, with every"
+                  " sample;\nplaying 300 s of electrocardiogram at %d times its speed." % SPEED,
+                  flush=True)
+            seconds = demo.play(recording)
+            status = demo.status()
+            published = sum(tap["records"] for tap in status["taps"] if not tap["dynamic"])
+            demo.wait("the last records",
+                      lambda: sum(counter.records.values()) + counter.lost >= published)
+            summary(status, counter, seconds)
+            if stop(daemon) != 0:
+                raise Failed("celltapd did not end in order")
+            if counter.lost or status["rejected"]:
+                raise Failed("something was lost on the way")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"))
+    build = os.path.abspath(parser.parse_args().build)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+    home = os.path.join(build, "demo")
+    try:
+        os.makedirs(home, exist_ok=True)
+        home_is_ours = os.access(home, os.W_OK)
+        recording, config = os.path.join(home, "ecg208.csv"), os.path.join(home, "celltapd.yaml")
+        runtime_dir = home if fits(home) else "/tmp/celltap-demo-%d" % os.getuid()
+        unpack(recording)
+        if home_is_ours:
+            configure(config, runtime_dir)
+        run(build, home if home_is_ours else "/tmp", recording)
+        suggest(build, runtime_dir, config, recording)
+    except Failed as why:
+        print("demo: %s" % why, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
