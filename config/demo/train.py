@@ -5,12 +5,12 @@
 
 Trained on the first minute of ecg208.csv.xz alone (21,600 samples of 360 a second), judged on the
 four minutes behind it.  Seeded, one thread: the same machine gives the same file.  Needs
-python3-torch (1.13) and python3-onnx; nothing else in the project does.  Takes about FIXTIME.
+python3-torch (1.13) and python3-onnx; nothing else in the project does.  Takes about a quarter of an hour.
 
     root mean square error, mV       17 ms     50 ms    100 ms ahead
-    repeat the last sample           FIX0
-    this model, first minute         FIX1
-    this model, the four after it    FIX2
+    repeat the last sample           0.3104    0.4763    0.5804     (in the four minutes)
+    this model, first minute         0.1981    0.2878    0.3177
+    this model, the four after it    0.2007    0.3477    0.4059
 """
 import lzma
 import os
