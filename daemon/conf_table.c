@@ -18,7 +18,7 @@
     }
 
 static const char insecure_sentence[] =
-    "Allows tcp:// beyond loopback: anybody who reaches the port may connect, unencrypted.";
+    "Allows tcp:// beyond loopback, for anybody who reaches the port, unencrypted.";
 
 /* ---- models: which streams are stepped by what -------------------------------------------- */
 
