@@ -1,0 +1,196 @@
+/* kernel_rows.h - dense layers, RNN cells and what else is rows of sums; part of kernel_body.h.
+ *
+ *     group of up to 8 vectors:  sums  --clip, function, flush-->  outputs     in registers */
+
+struct rows_job {
+    const struct kernel_rows *rows;
+    const struct kernel_panel *panel;
+    size_t n_columns;  /* the panel's, times rows that lie side by side in each */
+    size_t n_rows;     /* of each of the panel's columns */
+    size_t n_x, n_h;   /* inputs from the column, then from the state or again column */
+    size_t x_at, h_at; /* offsets: x in the column */
+    bool h_in_column;  /* h_at is in the column, else in the stream's states */
+    size_t out_at[2];  /* vectors 0, 2, 4 .. and 1, 3, 5 .. when split in two */
+    size_t n_split;    /* 1, 2 */
+    size_t n_outputs;  /* of a row; not 0: rows end in the middle of a vector */
+    const struct kernel_activation *activation; /* NULL: none */
+    float clip;
+    bool flush;
+};
+
+struct rows_place {
+    const float *x, *h;
+    float *column;
+    size_t row_ix;
+};
+
+INLINE struct rows_place rows_find(const struct rows_job *job, size_t column_ix)
+{
+    size_t ix = job->n_rows == 1 ? column_ix : column_ix / job->n_rows;
+    size_t row_ix = column_ix - ix * job->n_rows;
+    float *column = job->panel->activations + ix * job->panel->stride;
+    const float *x = column + job->x_at + row_ix * job->n_x;
+    const float *h = x;
+    if (job->n_h != 0)
+        h = (job->h_in_column ? column : job->panel->states[ix]) + job->h_at;
+    return (struct rows_place){x, h, column, row_ix};
+}
+
+INLINE float *rows_out(const struct rows_job *job, const struct rows_place *place, size_t vector)
+{
+    if (job->n_split == 2)
+        return place->column + job->out_at[vector & 1] + (vector >> 1) * KERNEL_LANES;
+    return place->column + job->out_at[0] + place->row_ix * job->n_outputs + vector * KERNEL_LANES;
+}
+
+INLINE void rows_put(const struct rows_job *job, const struct rows_place *place, size_t vector,
+                     vf z)
+{
+    float *to = rows_out(job, place, vector);
+    if (job->n_rows > 1 && (vector + 1) * KERNEL_LANES > job->n_outputs) {
+        float v[KERNEL_LANES];
+        vf_store(v, z);
+        for (size_t i = vector * KERNEL_LANES, j = 0; i < job->n_outputs; i++, j++)
+            to[j] = v[j];
+    } else
+        vf_store(to, z);
+}
+
+INLINE void rows_finish(const struct rows_job *job, const struct rows_place *place, size_t vector,
+                        vf z)
+{
+    if (job->activation != NULL) {
+        if (job->clip < __builtin_inff())
+            z = clip_sum(z, job->clip);
+        if (job->activation->function == KERNEL_TANH)
+            z = fn_tanh(z, z, z);
+        else
+            z = apply(job->activation, z);
+        if (job->flush)
+            z = flush(z);
+    }
+    rows_put(job, place, vector, z);
+}
+
+/* One piece of V vectors from `first` on, of a group of `size`, for C columns. */
+INLINE void rows_tile(const struct rows_job *job, size_t column_ix, struct kernel_group group,
+                      size_t first, struct piece piece, size_t C, size_t V)
+{
+    const struct kernel_rows *rows = job->rows;
+    struct piece px = piece_cut(piece, 0, job->n_x), ph = piece_cut(piece, job->n_x, rows->n_k);
+    size_t step = group.size * KERNEL_LANES;
+    const float *weights = rows->weights + group.first * rows->n_k * KERNEL_LANES +
+                           piece.from * step + (first - group.first) * KERNEL_LANES;
+    struct rows_place places[TILE_COLUMNS];
+    const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
+    vf sums[TILE_SUMS];
+    EACH (c, C) {
+        places[c] = rows_find(job, column_ix + c);
+        x[c] = places[c].x + px.from;
+        h[c] = places[c].h + ph.from;
+        EACH (v, V)
+            sums[c * V + v] = vf_load(piece.from == 0 ? rows->bias + (first + v) * KERNEL_LANES
+                                                      : rows_out(job, &places[c], first + v));
+    }
+    sum_rows(sums, C, V, weights, group.size, x, px.to - px.from);
+    sum_rows(sums, C, V, weights + (px.to - px.from) * step, group.size, h, ph.to - ph.from);
+    EACH (c, C)
+        EACH (v, V) {
+            if (piece.to < rows->n_k)
+                rows_put(job, &places[c], first + v, sums[c * V + v]);
+            else
+                rows_finish(job, &places[c], first + v, sums[c * V + v]);
+        }
+}
+
+/* One instance of the tile for each shape. */
+typedef void rows_tile_function(const struct rows_job *job, size_t column_ix,
+                                struct kernel_group group, size_t first, struct piece piece);
+#define ROWS_TILE(C, V)                                                                            \
+    static void rows_tile_##C##_##V(const struct rows_job *job, size_t column_ix,                  \
+                                    struct kernel_group group, size_t first, struct piece piece)   \
+    {                                                                                              \
+        rows_tile(job, column_ix, group, first, piece, C, V);                                      \
+    }
+#define ROWS_TILES(X, C) X(C, 1) X(C, 2) X(C, 3) X(C, 4)
+ROWS_TILES(ROWS_TILE, 1)
+ROWS_TILES(ROWS_TILE, 2)
+ROWS_TILES(ROWS_TILE, 3)
+ROWS_TILE(1, 5)
+ROWS_TILE(1, 6)
+ROWS_TILE(1, 7)
+ROWS_TILE(1, 8)
+#define ROWS_ENTRY(C, V) [C - 1][V - 1] = rows_tile_##C##_##V,
+    static rows_tile_function *const rows_tiles[TILE_COLUMNS][KERNEL_GROUP] = {
+        ROWS_TILES(ROWS_ENTRY, 1) ROWS_TILES(ROWS_ENTRY, 2) ROWS_TILES(ROWS_ENTRY, 3)
+            ROWS_ENTRY(1, 5) ROWS_ENTRY(1, 6) ROWS_ENTRY(1, 7) ROWS_ENTRY(1, 8)};
+#undef ROWS_TILE
+#undef ROWS_TILES
+#undef ROWS_ENTRY
+
+/* All columns of a group; with several columns no more than 4 vectors of it at a time. */
+static void rows_group(const struct rows_job *job, struct kernel_group group, struct piece piece)
+{
+    size_t n_halves = job->n_columns > 1 && group.size > KERNEL_GROUP / 2 ? 2 : 1;
+    size_t half = (group.size + n_halves - 1) / n_halves;
+    for (size_t first = 0, v; first < group.size; first += v) {
+        v = group.size - first < half ? group.size - first : half;
+        for (size_t c = 0, n; c < job->n_columns; c += n) {
+            n = tile_columns(job->n_columns - c);
+            rows_tiles[n - 1][v - 1](job, c, group, group.first + first, piece);
+        }
+    }
+}
+
+static void rows_step(const struct rows_job *job)
+{
+    size_t n_vectors = job->rows->n_vectors, n_k = job->rows->n_k;
+    for (size_t g = 0; g < kernel_n_groups(n_vectors); g++) {
+        struct kernel_group group = kernel_group(n_vectors, g);
+        size_t length = piece_length(n_k, group.size * KERNEL_LANES, job->n_columns);
+        if (job->n_rows > 1)
+            length = n_k;
+        struct piece piece = {0, 0};
+        do {
+            piece = piece_next(piece, length, n_k);
+            rows_group(job, group, piece);
+        } while (piece.to < n_k);
+    }
+}
+
+static void dense_step(const struct kernel_dense *dense, const struct kernel_panel *panel)
+{
+    struct rows_job job = {
+        .rows = &dense->rows,
+        .panel = panel,
+        .n_columns = panel->n_columns * dense->n_rows,
+        .n_rows = dense->n_rows,
+        .n_x = dense->rows.n_k,
+        .x_at = panel->in_at[0],
+        .out_at = {panel->out_at[0]},
+        .n_split = 1,
+        .n_outputs = dense->n_outputs,
+    };
+    rows_step(&job);
+}
+
+static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *panel)
+{
+    struct rows_job job = {
+        .rows = &rnn->rows,
+        .panel = panel,
+        .n_columns = panel->n_columns,
+        .n_rows = 1,
+        .n_x = rnn->n_inputs,
+        .n_h = rnn->n_units,
+        .x_at = panel->in_at[0],
+        .h_at = panel->state_at,
+        .out_at = {panel->out_at[0]},
+        .n_split = 1,
+        .activation = &rnn->f,
+        .clip = rnn->clip,
+        .flush = true,
+    };
+    rows_step(&job);
+    keep_h(panel, rnn->n_units);
+}

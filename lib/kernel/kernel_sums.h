@@ -1,0 +1,111 @@
+/* kernel_sums.h - matrix-vector sums for a tile of columns; part of kernel_body.h.
+ *
+ *     weights  [k][vectors][8]  ----->  sum[column][vector] += weight * value[column][k]
+ *
+ * A tile is as many sums as registers hold: for one column 8 to 12 vectors, so that the latency of
+ * fma is hidden; for several, 3 columns share each weight that is loaded.  C, N, .. are constants
+ * wherever this is inlined, so all loops but that over k vanish.  The order over k is never changed:
+ * where a panel of weights outgrows the nearest cache, k goes in pieces and the sums wait between
+ * them in the tensors that they are to become. */
+
+#define TILE_COLUMNS 3              /* columns of a tile */
+#define TILE_SUMS    12             /* vectors of sums in a tile */
+#define PIECE_FLOATS (4096 * 3 / 2) /* weights of a piece: 24 KiB stay in the nearest cache */
+
+/* A loop over a constant few, to be unrolled whole. */
+#define EACH(i, n) _Pragma("GCC unroll 16") for (size_t i = 0; i < (n); i++)
+
+/* n_k of a group that is laid out [k][size]: vectors first .. first + V - 1 of it, C columns. */
+INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t size,
+                     const float *const *values, size_t n_k)
+{
+    for (size_t k = 0; k < n_k; k++, weights += size * KERNEL_LANES) {
+        vf value[TILE_COLUMNS];
+        EACH (c, C)
+            value[c] = vf_set1(values[c][k]);
+        EACH (v, V) {
+            vf weight = vf_load(weights + v * KERNEL_LANES);
+            EACH (c, C)
+                sums[c * V + v] = vf_fma(weight, value[c], sums[c * V + v]);
+        }
+    }
+}
+
+/* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; every block and
+ * column has S sums, and the last gate goes to sum `last` of them. */
+INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t S, size_t G, size_t last,
+                      const float *weights, size_t block_step, const float *const *values,
+                      size_t n_k)
+{
+    for (size_t k = 0; k < n_k; k++, weights += G * KERNEL_LANES) {
+        vf value[TILE_COLUMNS];
+        EACH (c, C)
+            value[c] = vf_set1(values[c][k]);
+        EACH (n, N)
+            EACH (g, G) {
+                vf weight = vf_load(weights + n * block_step + g * KERNEL_LANES);
+                size_t s = n * S + (g == G - 1 ? last : g);
+                EACH (c, C)
+                    sums[c * N * S + s] = vf_fma(weight, value[c], sums[c * N * S + s]);
+            }
+    }
+}
+
+/* The part of k that lies in [from, to) of a matrix's X + H inputs, as the two vectors' shares. */
+struct piece {
+    size_t from, to;
+};
+
+INLINE size_t piece_length(size_t n_k, size_t row_floats, size_t n_columns)
+{
+    size_t n = PIECE_FLOATS / row_floats;
+    n = n < 32 ? 32 : n;
+    return n_columns <= TILE_COLUMNS || n_k <= n + n / 2 ? n_k : n;
+}
+
+INLINE struct piece piece_next(struct piece done, size_t length, size_t n_k)
+{
+    return (struct piece){done.to, n_k - done.to < length ? n_k : done.to + length};
+}
+
+INLINE struct piece piece_cut(struct piece piece, size_t from, size_t to)
+{
+    size_t a = piece.from < from ? from : piece.from > to ? to : piece.from;
+    size_t b = piece.to < from ? from : piece.to > to ? to : piece.to;
+    return (struct piece){a - from, b - from};
+}
+
+/* Columns of the next tile: 3, but rather 2 and 2 than 3 and 1. */
+INLINE size_t tile_columns(size_t n_left)
+{
+    return n_left == 4 || n_left == 2 ? 2 : n_left < TILE_COLUMNS ? n_left : TILE_COLUMNS;
+}
+
+/* Blocks of units of the next tile for one column: 2, and the last 3 together. */
+INLINE size_t tile_blocks(size_t n_left, size_t usual)
+{
+    return n_left == 3 || n_left < usual ? n_left : n_left == 4 ? 2 : usual;
+}
+
+/* ---- what happens to sums ------------------------------------------------------------------ */
+
+/* Smaller than 2^-60: +0, so that no state ever becomes denormal. */
+INLINE vf flush(vf x)
+{
+    return vf_keep(vf_not_lt(vf_abs(x), vf_set1(0x1p-60f)), x);
+}
+
+INLINE vf clip_sum(vf z, float limit)
+{
+    return clamp(z, -limit, limit);
+}
+
+static void keep_h(const struct kernel_panel *panel, size_t n_units)
+{
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        const float *from = panel->activations + c * panel->stride + panel->out_at[0];
+        float *to = panel->states[c] + panel->state_at;
+        for (size_t i = 0; i < n_units; i += KERNEL_LANES)
+            vf_store(to + i, vf_load(from + i));
+    }
+}
