@@ -33,7 +33,7 @@ def fault(tree, path, included):
         # Installed side by side: the only two that find each other without the root.
         return None if "lib/" + included in PUBLIC else "a public header includes a private one"
     if GENERATED.fullmatch(included):
-        return None if path.startswith("lib/model/") else "generated for lib/model alone"
+        return None if path.startswith(("lib/model/", "tests/")) else "generated for lib/model"
     if not os.path.exists(os.path.join(tree.root, included)):
         return "is not a path from the root"
     if included in PUBLIC:

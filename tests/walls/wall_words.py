@@ -12,7 +12,7 @@ import wall
 
 UNFINISHED = re.compile(r"\b(TO" "DO|FIX" "ME|X" "XX|HA" r"CK)\b")
 NUMBERS = re.compile(r"(?i)\b(issue|ticket|pull request|bug) #?\d+|(?<![\w&'\"%])#\d{1,5}\b(?!\.)")
-PLACES = re.compile(r"(?<![\w.~})*:$\]>/\\-])/(?!/)([a-z]+)/[\w.]")
+PLACES = re.compile(r"(?<![\w.~})*:$@\]>/\\-])/(?!/)([a-z]+)/[\w.]")
 SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib64", "opt", "proc", "run", "sbin", "sys", "tmp",
           "usr", "var"}
 HOSTS = re.compile(r"\b(?:https?|git|ssh)://(?:[^@/\s]*@)?([A-Za-z0-9.-]+\.[a-z]{2,})")
