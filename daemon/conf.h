@@ -79,7 +79,7 @@ struct conf {
 
 /* Everything wrong with a file: one line each, "FILE:LINE:COLUMN: what is wrong; what to do". */
 struct conf_errors {
-    char *text; /* owned, lines ended by \n; "" when there are none */
+    const char *text; /* owned, lines ended by \n; "" when there are none */
     size_t n;
 };
 

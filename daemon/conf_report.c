@@ -14,9 +14,9 @@
 #define PATH_BYTES 256 /* of the file's name in front of it */
 
 /* Stand in for a text of one's own; never freed. */
-static char no_memory[] =
+static const char no_memory[] =
     "out of memory while reading the configuration; free some and try again\n";
-static char no_errors[] = "";
+static const char no_errors[] = "";
 
 void conf_report_add(struct conf_report *report, struct conf_place place, const char *format, ...)
 {
@@ -100,6 +100,6 @@ int conf_report_finish(struct conf_report *report, struct conf_errors *reterr)
 void conf_errors_done(struct conf_errors *errors)
 {
     if (errors->text != no_memory && errors->text != no_errors)
-        free(errors->text);
+        free((char *)errors->text);
     *errors = (struct conf_errors){NULL, 0};
 }

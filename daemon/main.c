@@ -99,11 +99,13 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
 }
 
 /* One log line for each error. */
-static void log_errors(char *text)
+static void log_errors(const char *text)
 {
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-        log_line(LOG_LEVEL_ERR, "%s", line);
+    while (*text != 0) {
+        size_t n = strcspn(text, "\n");
+        log_line(LOG_LEVEL_ERR, "%.*s", (int)n, text);
+        text += n + (text[n] != 0);
+    }
 }
 
 static int run(const struct arguments *arguments)
