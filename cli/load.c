@@ -1,0 +1,29 @@
+/* load.c - a model from a file, or one line that says why not. */
+#include "cli/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/say.h"
+
+int load_model(const char *path, celltap_model **ret_model, struct celltap_diagnosis *reterr)
+{
+    *reterr = (struct celltap_diagnosis){0};
+    errno = 0;
+    int code = celltap_model_load(path, ret_model, reterr);
+    if (code == 0)
+        return 0;
+    if (!*reterr->text)
+        snprintf(reterr->text, sizeof reterr->text, "%s",
+                 code == CELLTAP_EFILE && errno ? strerror(errno) : celltap_strerror(code));
+    return -1;
+}
+
+void load_say(const char *path, const struct celltap_diagnosis *why)
+{
+    if (*why->node)
+        say_error("%s: node %s: %s", path, why->node, why->text);
+    else
+        say_error("%s: %s", path, why->text);
+}

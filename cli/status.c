@@ -1,0 +1,163 @@
+/* status.c - celltap status: what the daemon is and what has gone through it.
+ *
+ *     {"cmd": "status"} --> a page for people, or the reply as one JSON object
+ */
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/control.h"
+#include "cli/json.h"
+#include "cli/opts.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+
+struct status_options {
+    const char *control;
+    bool json;
+};
+
+static const char *status_number(const unsigned char *map, const unsigned char *end,
+                                 const char *key, char ret_text[32])
+{
+    return progress_thousands(control_count(map, end, key), ret_text);
+}
+
+/* "rejected: 3 (values: 2, stream: 1)" */
+static void status_rejects(const struct control_reply *reply)
+{
+    const unsigned char *at;
+    struct celltap_token map, key, count;
+    if (celltap_map_find(reply->map, reply->end, "rejects", &map, &at) < 0 ||
+        map.kind != CELLTAP_TOKEN_MAP)
+        return;
+    celltap_token_read(&at, reply->end, &map);
+    for (size_t i = 0; i < map.n_items; i++) {
+        char reason[128], number[32];
+        if (celltap_token_read(&at, reply->end, &key) < 0 ||
+            celltap_token_read(&at, reply->end, &count) < 0 || key.kind != CELLTAP_TOKEN_STR ||
+            count.kind != CELLTAP_TOKEN_UINT)
+            return;
+        if (count.uint)
+            printf("          %s: %s\n",
+                   say_clean((const char *)key.bytes, key.n_bytes, reason, sizeof reason),
+                   progress_thousands(count.uint, number));
+    }
+}
+
+static void status_frames(const struct control_reply *reply)
+{
+    const unsigned char *map = reply->map, *end = reply->end;
+    char a[32], b[32], c[32], d[32];
+    printf("frames    %s accepted (%.0f/s), %s duplicate, %s gaps, %s rejected\n",
+           status_number(map, end, "accepted", a), control_number(map, end, "per_second"),
+           status_number(map, end, "duplicate", b), status_number(map, end, "gaps", c),
+           status_number(map, end, "rejected", d));
+    status_rejects(reply);
+    printf("waiting   %s messages, %s bytes\n", status_number(map, end, "queue_messages", a),
+           status_number(map, end, "queue_bytes", b));
+    printf("streams   %s of at most %s\n", status_number(map, end, "streams", a),
+           status_number(map, end, "max_streams", b));
+    printf("process   %.1f MiB, %s turns, %s listeners re-opened\n",
+           control_number(map, end, "memory_bytes") / (1024 * 1024),
+           status_number(map, end, "turns", a), status_number(map, end, "listeners_reopened", b));
+}
+
+static void status_models(const struct control_reply *reply)
+{
+    const unsigned char *item = NULL, *end = reply->end;
+    size_t n = control_items(reply->map, end, "models", &item);
+    char name[128], file[512], values[32], streams[32];
+    for (size_t i = 0; i < n; i++) {
+        printf("model     %s: %s, %s values, %s streams\n",
+               control_text(item, end, "name", name, sizeof name),
+               control_text(item, end, "file", file, sizeof file),
+               status_number(item, end, "values", values),
+               status_number(item, end, "streams", streams));
+        if (celltap_token_skip(&item, end) < 0)
+            return;
+    }
+}
+
+static void status_taps(const struct control_reply *reply)
+{
+    const unsigned char *item = NULL, *url = NULL, *end = reply->end;
+    size_t n = control_items(reply->map, end, "taps", &item);
+    char name[128], text[512], a[32], b[32], c[32], d[32];
+    for (size_t i = 0; i < n; i++) {
+        struct celltap_token token;
+        printf("tap       %s: %s subscribers, %s records, %s messages, %s bytes\n",
+               control_text(item, end, "name", name, sizeof name),
+               status_number(item, end, "subscribers", a), status_number(item, end, "records", b),
+               status_number(item, end, "messages", c), status_number(item, end, "bytes", d));
+        for (size_t j = control_items(item, end, "urls", &url); j > 0; j--) {
+            if (celltap_token_read(&url, end, &token) < 0 || token.kind != CELLTAP_TOKEN_STR)
+                return;
+            printf("          %s\n",
+                   say_clean((const char *)token.bytes, token.n_bytes, text, sizeof text));
+        }
+        if (celltap_token_skip(&item, end) < 0)
+            return;
+    }
+}
+
+static void status_print(const struct control_reply *reply)
+{
+    const unsigned char *map = reply->map, *end = reply->end;
+    char version[64], kernel[32], config[512];
+    unsigned long long s = control_count(map, end, "uptime_ms") / 1000;
+    printf("celltapd  %s, pid %llu, up %llu:%02llu:%02llu, kernel %s\n",
+           control_text(map, end, "version", version, sizeof version),
+           (unsigned long long)control_count(map, end, "pid"), s / 3600, s / 60 % 60, s % 60,
+           control_text(map, end, "kernel", kernel, sizeof kernel));
+    printf("config    %s\n", control_text(map, end, "config", config, sizeof config));
+    status_frames(reply);
+    status_models(reply);
+    status_taps(reply);
+}
+
+static int status_run(int argc, char **argv)
+{
+    struct status_options options = {0};
+    struct control *control = NULL;
+    struct control_reply reply;
+    char error[CONTROL_ERROR_MAX];
+    int code = opts_parse(&status_command, argc, argv, &options, NULL);
+    if (code != OPTS_RUN)
+        return code;
+    if (control_open(options.control, &control, error) < 0)
+        goto fail;
+    control_begin(control, "status", 0);
+    if (control_ask(control, &reply, error) < 0)
+        goto fail;
+    if (options.json) {
+        json_msgpack(stdout, &reply.map, reply.end);
+        putchar('\n');
+    } else {
+        status_print(&reply);
+    }
+    control_close(control);
+    return COMMAND_OK;
+fail:
+    say_error("%s", error);
+    control_close(control);
+    return COMMAND_FAILED;
+}
+
+static const struct opts_row STATUS_ROWS[] = {
+    {.name = "json",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct status_options, json),
+     .sentence = "one JSON object"},
+    OPTS_CONTROL(struct status_options),
+};
+
+const struct command status_command = {
+    .name = "status",
+    .arguments = "",
+    .sentence = "What the daemon is doing: frames, rejects, models, taps.",
+    .example = "  celltap status --json | jq .per_second\n",
+    .rows = STATUS_ROWS,
+    .n_rows = sizeof STATUS_ROWS / sizeof *STATUS_ROWS,
+    .run = status_run,
+};

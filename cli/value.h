@@ -1,0 +1,26 @@
+/* value.h - what a csv cell says: a number, a time, or that there is none.
+ *
+ *     "3.5" "-1e-3" ".5"                        number, with a point whatever the locale
+ *     "" nan NA N/A null none inf               missing (any case)
+ *     "1583749473.5"                            time: seconds since 1970
+ *     "2020-03-09 10:14:33" "...T10:14:33.25Z"  time: ISO 8601, UTC unless +hh:mm stands behind
+ */
+#ifndef CLI_VALUE_H
+#define CLI_VALUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum value_kind { VALUE_OK, VALUE_MISSING, VALUE_BAD };
+
+/* VALUE_OK: a finite float32.  VALUE_MISSING: NaN is given (a number beyond float32 too). */
+enum value_kind value_number(const char *text, size_t n_bytes, float *ret_number);
+
+/* Seconds or a date, as nanoseconds since 1970.  Nothing is rounded up: digits beyond the ninth are
+ * cut.  VALUE_OK or VALUE_BAD. */
+enum value_kind value_time(const char *text, size_t n_bytes, int64_t *ret_ns);
+
+/* As value_time, but a number alone is no date. */
+enum value_kind value_date(const char *text, size_t n_bytes, int64_t *ret_ns);
+
+#endif
