@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/load.h"
+#include "cli/diagnose.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -67,8 +67,8 @@ static int extract_open(struct extract *extract, const char *model_path, const c
     const struct extract_options *options = extract->options;
     struct celltap_diagnosis why;
     char error[CSV_ERROR_MAX];
-    if (load_model(model_path, &extract->model, &why) < 0) {
-        load_say(model_path, &why);
+    if (diagnose_load(model_path, &extract->model, &why) < 0) {
+        diagnose_say(model_path, &why);
         return -1;
     }
     if (series_open(data_path, &options->series, &extract->series, error) < 0)

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/diagnose.h"
 #include "cli/json.h"
-#include "cli/load.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -208,10 +208,10 @@ static int inspect_run(int argc, char **argv)
     int code = opts_parse(&inspect_command, argc, argv, &options, &path);
     if (code != OPTS_RUN)
         return code;
-    if (load_model(path, &model, &why) < 0) {
+    if (diagnose_load(path, &model, &why) < 0) {
         if (options.json)
             inspect_json_refused(path, &why);
-        load_say(path, &why);
+        diagnose_say(path, &why);
         return COMMAND_FAILED;
     }
     (options.json ? inspect_json : inspect_print)(path, model);

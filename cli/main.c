@@ -52,7 +52,8 @@ static int main_run(int argc, char **argv)
         say_error("usage: celltap COMMAND ...; see celltap --help");
         return COMMAND_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         main_help();
         return COMMAND_OK;
     }

@@ -16,7 +16,7 @@
 #define OPTS_NAME_MAX  64 /* bytes of a name looked at for its neighbours */
 #define OPTS_ROWS_MAX  32
 #define OPTS_FAR_AWAY  3  /* edits; a name further away is no help */
-#define OPTS_HELP_WIDE 25 /* columns before the sentence */
+#define OPTS_HELP_WIDE 30 /* columns before the sentence */
 
 /* ---- nearest name -------------------------------------------------------------------------- */
 

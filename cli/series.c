@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cli/csv_value.h"
 #include "cli/say.h"
-#include "cli/value.h"
 
 #define SERIES_NO_TIME   ((size_t)-1)
 #define SERIES_FOUND_MAX 80  /* bytes of a bad cell that are shown */
@@ -43,8 +43,8 @@ static bool series_is_header(const struct csv_record *record)
     int64_t ns;
     for (size_t i = 0; i < record->n_cells; i++) {
         const struct csv_cell *cell = &record->cells[i];
-        if (value_number(cell->text, cell->n_bytes, &number) == VALUE_BAD &&
-            value_date(cell->text, cell->n_bytes, &ns) == VALUE_BAD)
+        if (csv_number(cell->text, cell->n_bytes, &number) == CSV_BAD &&
+            csv_date(cell->text, cell->n_bytes, &ns) == CSV_BAD)
             return true;
     }
     return false;
@@ -121,7 +121,7 @@ static size_t series_guess_time(const struct series *series, const struct csv_re
             if (strcasecmp(series->names[i], names[j]) == 0)
                 return i;
     if (first && first->n_cells &&
-        value_date(first->cells[0].text, first->cells[0].n_bytes, &ns) == VALUE_OK)
+        csv_date(first->cells[0].text, first->cells[0].n_bytes, &ns) == CSV_VALUE)
         return 0;
     return SERIES_NO_TIME;
 }
@@ -312,18 +312,18 @@ int series_read(struct series *series, struct series_row *ret_row, char *ret_err
     *ret_row = (struct series_row){.line = record.cells[0].line, .values = series->values};
     if (series_has_time(series)) {
         const struct csv_cell *cell = &record.cells[series->time_ix];
-        if (value_time(cell->text, cell->n_bytes, &ret_row->ts_ns) != VALUE_OK)
+        if (csv_time(cell->text, cell->n_bytes, &ret_row->ts_ns) != CSV_VALUE)
             return series_bad_cell(series, cell, series->time_ix,
                                    "a time: seconds since 1970, or YYYY-MM-DD hh:mm:ss", ret_error);
         ret_row->has_ts = true;
     }
     for (size_t i = 0; i < series->n_values; i++) {
         const struct csv_cell *cell = &record.cells[series->value_ix[i]];
-        enum value_kind kind = value_number(cell->text, cell->n_bytes, &series->values[i]);
-        if (kind == VALUE_BAD)
+        enum csv_kind kind = csv_number(cell->text, cell->n_bytes, &series->values[i]);
+        if (kind == CSV_BAD)
             return series_bad_cell(series, cell, series->value_ix[i], series_expected(cell),
                                    ret_error);
-        ret_row->n_missing += kind == VALUE_MISSING;
+        ret_row->n_missing += kind == CSV_MISSING;
     }
     return 1;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/csv_value.h"
 #include "cli/series.h"
-#include "cli/value.h"
 
 /* ---- helpers ------------------------------------------------------------------------------- */
 
@@ -189,30 +189,30 @@ START_TEST(test_numbers_are_read_and_what_is_missing_is_known)
 {
     static const struct {
         const char *text;
-        enum value_kind kind;
+        enum csv_kind kind;
         float number;
     } cases[] = {
-        {"1", VALUE_OK, 1},         {" -1.5e-3\t", VALUE_OK, -1.5e-3f},
-        {".5", VALUE_OK, .5f},      {"+5.", VALUE_OK, 5},
-        {"1e39", VALUE_MISSING, 0}, {"", VALUE_MISSING, 0},
-        {"NaN", VALUE_MISSING, 0},  {"NA", VALUE_MISSING, 0},
-        {"null", VALUE_MISSING, 0}, {"-Inf", VALUE_MISSING, 0},
-        {"1,5", VALUE_BAD, 0},      {"0x10", VALUE_BAD, 0},
-        {"1.2.3", VALUE_BAD, 0},    {"abc", VALUE_BAD, 0},
-        {"1 2", VALUE_BAD, 0},      {"-", VALUE_BAD, 0},
-        {"1e", VALUE_BAD, 0},       {"e5", VALUE_BAD, 0},
-        {"0.1", VALUE_OK, 0.1f},    {"16777217", VALUE_OK, 16777216.f},
-        {"nanx", VALUE_BAD, 0},     {"1_000", VALUE_BAD, 0},
+        {"1", CSV_VALUE, 1},      {" -1.5e-3\t", CSV_VALUE, -1.5e-3f},
+        {".5", CSV_VALUE, .5f},   {"+5.", CSV_VALUE, 5},
+        {"1e39", CSV_MISSING, 0}, {"", CSV_MISSING, 0},
+        {"NaN", CSV_MISSING, 0},  {"NA", CSV_MISSING, 0},
+        {"null", CSV_MISSING, 0}, {"-Inf", CSV_MISSING, 0},
+        {"1,5", CSV_BAD, 0},      {"0x10", CSV_BAD, 0},
+        {"1.2.3", CSV_BAD, 0},    {"abc", CSV_BAD, 0},
+        {"1 2", CSV_BAD, 0},      {"-", CSV_BAD, 0},
+        {"1e", CSV_BAD, 0},       {"e5", CSV_BAD, 0},
+        {"0.1", CSV_VALUE, 0.1f}, {"16777217", CSV_VALUE, 16777216.f},
+        {"nanx", CSV_BAD, 0},     {"1_000", CSV_BAD, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float number;
-        enum value_kind kind = value_number(cases[i].text, strlen(cases[i].text), &number);
+        enum csv_kind kind = csv_number(cases[i].text, strlen(cases[i].text), &number);
         ck_assert_msg(kind == cases[i].kind, "\"%s\"", cases[i].text);
-        if (kind == VALUE_OK)
+        if (kind == CSV_VALUE)
             ck_assert_msg(number == cases[i].number, "\"%s\"", cases[i].text);
     }
     float number;
-    ck_assert_int_eq(value_number("1\0", 2, &number), VALUE_BAD);
+    ck_assert_int_eq(csv_number("1\0", 2, &number), CSV_BAD);
 }
 END_TEST
 
@@ -220,39 +220,39 @@ START_TEST(test_times_are_read_exactly)
 {
     static const struct {
         const char *text;
-        enum value_kind kind;
+        enum csv_kind kind;
         int64_t ns;
     } cases[] = {
-        {"0", VALUE_OK, 0},
-        {"1583749473", VALUE_OK, 1583749473000000000},
-        {"1583749473.123456789", VALUE_OK, 1583749473123456789},
-        {"0.0028", VALUE_OK, 2800000},
-        {"-1.5", VALUE_OK, -1500000000},
-        {".25", VALUE_OK, 250000000},
-        {"1.5e9", VALUE_OK, 1500000000000000000},
-        {"1583749473000", VALUE_BAD, 0}, /* milliseconds */
-        {"2020-03-09 10:24:33", VALUE_OK, 1583749473000000000},
-        {"2020-03-09T10:24:33.5Z", VALUE_OK, 1583749473500000000},
-        {"2020-03-09T11:24:33+01:00", VALUE_OK, 1583749473000000000},
-        {"2020-03-09T04:54:33-0530", VALUE_OK, 1583749473000000000},
-        {"2020-03-09 10:24", VALUE_OK, 1583749440000000000},
-        {"2020-03-09", VALUE_OK, 1583712000000000000},
-        {"2000-02-29", VALUE_OK, 951782400000000000},
-        {"1969-12-31T23:59:59.5", VALUE_OK, -500000000},
-        {"2019-02-29", VALUE_BAD, 0},
-        {"2020-13-01", VALUE_BAD, 0},
-        {"2020-03-09 25:00:00", VALUE_BAD, 0},
-        {"2020-03-09 10:14:33 and", VALUE_BAD, 0},
-        {"09.03.2020 10:14", VALUE_BAD, 0},
-        {"", VALUE_BAD, 0},
-        {".", VALUE_BAD, 0},
-        {"3000-01-01", VALUE_BAD, 0}, /* beyond an int64 of nanoseconds */
+        {"0", CSV_VALUE, 0},
+        {"1583749473", CSV_VALUE, 1583749473000000000},
+        {"1583749473.123456789", CSV_VALUE, 1583749473123456789},
+        {"0.0028", CSV_VALUE, 2800000},
+        {"-1.5", CSV_VALUE, -1500000000},
+        {".25", CSV_VALUE, 250000000},
+        {"1.5e9", CSV_VALUE, 1500000000000000000},
+        {"1583749473000", CSV_BAD, 0}, /* milliseconds */
+        {"2020-03-09 10:24:33", CSV_VALUE, 1583749473000000000},
+        {"2020-03-09T10:24:33.5Z", CSV_VALUE, 1583749473500000000},
+        {"2020-03-09T11:24:33+01:00", CSV_VALUE, 1583749473000000000},
+        {"2020-03-09T04:54:33-0530", CSV_VALUE, 1583749473000000000},
+        {"2020-03-09 10:24", CSV_VALUE, 1583749440000000000},
+        {"2020-03-09", CSV_VALUE, 1583712000000000000},
+        {"2000-02-29", CSV_VALUE, 951782400000000000},
+        {"1969-12-31T23:59:59.5", CSV_VALUE, -500000000},
+        {"2019-02-29", CSV_BAD, 0},
+        {"2020-13-01", CSV_BAD, 0},
+        {"2020-03-09 25:00:00", CSV_BAD, 0},
+        {"2020-03-09 10:14:33 and", CSV_BAD, 0},
+        {"09.03.2020 10:14", CSV_BAD, 0},
+        {"", CSV_BAD, 0},
+        {".", CSV_BAD, 0},
+        {"3000-01-01", CSV_BAD, 0}, /* beyond an int64 of nanoseconds */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t ns = 0;
-        enum value_kind kind = value_time(cases[i].text, strlen(cases[i].text), &ns);
+        enum csv_kind kind = csv_time(cases[i].text, strlen(cases[i].text), &ns);
         ck_assert_msg(kind == cases[i].kind, "\"%s\"", cases[i].text);
-        ck_assert_msg(ns == cases[i].ns || kind == VALUE_BAD, "\"%s\": %lld", cases[i].text,
+        ck_assert_msg(ns == cases[i].ns || kind == CSV_BAD, "\"%s\": %lld", cases[i].text,
                       (long long)ns);
     }
 }

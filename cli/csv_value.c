@@ -1,5 +1,5 @@
-/* value.c - what a csv cell says: a number, a time, or that there is none. */
-#include "cli/value.h"
+/* csv_value.c - what a csv cell says: a number, a time, or that there is none. */
+#include "cli/csv_value.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -7,13 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define VALUE_TEXT_MAX     64 /* bytes; a longer number is none */
-#define VALUE_SECONDS_MAX  9223372036
-#define VALUE_NS_A_SECOND  1000000000
-#define VALUE_FRACTION_MAX 9 /* digits of a nanosecond */
+#define CSV_VALUE_TEXT_MAX     64 /* bytes; a longer number is none */
+#define CSV_VALUE_SECONDS_MAX  9223372036
+#define CSV_VALUE_NS_A_SECOND  1000000000
+#define CSV_VALUE_FRACTION_MAX 9 /* digits of a nanosecond */
 
 /* A copy without the blanks around it, ended by NUL; NULL if it is too long or holds a NUL. */
-static const char *value_trim(const char *text, size_t n_bytes, char *ret_text)
+static const char *csv_trim(const char *text, size_t n_bytes, char *ret_text)
 {
     while (n_bytes && (*text == ' ' || *text == '\t')) {
         text++;
@@ -21,14 +21,14 @@ static const char *value_trim(const char *text, size_t n_bytes, char *ret_text)
     }
     while (n_bytes && (text[n_bytes - 1] == ' ' || text[n_bytes - 1] == '\t'))
         n_bytes--;
-    if (n_bytes >= VALUE_TEXT_MAX || memchr(text, '\0', n_bytes))
+    if (n_bytes >= CSV_VALUE_TEXT_MAX || memchr(text, '\0', n_bytes))
         return NULL;
     memcpy(ret_text, text, n_bytes);
     ret_text[n_bytes] = '\0';
     return ret_text;
 }
 
-static bool value_is_missing(const char *text)
+static bool csv_is_missing(const char *text)
 {
     static const char *const words[] = {"",     "nan",  "na",   "n/a",       "null",
                                         "none", "nil",  "inf",  "infinity",  "-inf",
@@ -39,32 +39,32 @@ static bool value_is_missing(const char *text)
     return false;
 }
 
-enum value_kind value_number(const char *text, size_t n_bytes, float *ret_number)
+enum csv_kind csv_number(const char *text, size_t n_bytes, float *ret_number)
 {
-    char copy[VALUE_TEXT_MAX], *end;
-    const char *number = value_trim(text, n_bytes, copy);
+    char copy[CSV_VALUE_TEXT_MAX], *end;
+    const char *number = csv_trim(text, n_bytes, copy);
     if (!number)
-        return VALUE_BAD;
-    if (value_is_missing(number)) {
+        return CSV_BAD;
+    if (csv_is_missing(number)) {
         *ret_number = NAN;
-        return VALUE_MISSING;
+        return CSV_MISSING;
     }
     if (strspn(number, "+-.0123456789eE") != strlen(number))
-        return VALUE_BAD;
+        return CSV_BAD;
     double value = strtod(number, &end); /* the locale is C: no command sets another */
     if (end == number || *end)
-        return VALUE_BAD;
+        return CSV_BAD;
     *ret_number = (float)value;
     if (isfinite(*ret_number))
-        return VALUE_OK;
+        return CSV_VALUE;
     *ret_number = NAN;
-    return VALUE_MISSING;
+    return CSV_MISSING;
 }
 
 /* ---- times --------------------------------------------------------------------------------- */
 
 /* Takes exactly n digits at *at. */
-static bool value_digits(const char **at, int n, int *ret_number)
+static bool csv_digits(const char **at, int n, int *ret_number)
 {
     int number = 0;
     for (; n > 0; n--, (*at)++) {
@@ -77,9 +77,9 @@ static bool value_digits(const char **at, int n, int *ret_number)
 }
 
 /* Takes ".5", ",5" or nothing: nanoseconds. */
-static bool value_fraction(const char **at, int64_t *ret_ns)
+static bool csv_fraction(const char **at, int64_t *ret_ns)
 {
-    int64_t ns = 0, unit = VALUE_NS_A_SECOND / 10;
+    int64_t ns = 0, unit = CSV_VALUE_NS_A_SECOND / 10;
     if (**at != '.' && **at != ',') {
         *ret_ns = 0;
         return true;
@@ -93,7 +93,7 @@ static bool value_fraction(const char **at, int64_t *ret_ns)
 }
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar (H. Hinnant, days_from_civil). */
-static int64_t value_days(int year, int month, int day)
+static int64_t csv_days(int year, int month, int day)
 {
     int64_t y = year - (month <= 2);
     int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -103,7 +103,7 @@ static int64_t value_days(int year, int month, int day)
            719468;
 }
 
-static bool value_is_day(int year, int month, int day)
+static bool csv_is_day(int year, int month, int day)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -111,7 +111,7 @@ static bool value_is_day(int year, int month, int day)
 }
 
 /* Takes Z, +hh:mm, +hhmm, +hh or nothing: seconds to subtract. */
-static bool value_zone(const char **at, int *ret_seconds)
+static bool csv_zone(const char **at, int *ret_seconds)
 {
     int hours, minutes = 0, sign = **at == '-' ? -1 : 1;
     *ret_seconds = 0;
@@ -122,18 +122,18 @@ static bool value_zone(const char **at, int *ret_seconds)
     if (**at != '+' && **at != '-')
         return true;
     (*at)++;
-    if (!value_digits(at, 2, &hours))
+    if (!csv_digits(at, 2, &hours))
         return false;
     if (**at == ':')
         (*at)++;
-    if (**at && !value_digits(at, 2, &minutes))
+    if (**at && !csv_digits(at, 2, &minutes))
         return false;
     *ret_seconds = sign * (hours * 3600 + minutes * 60);
     return hours < 24 && minutes < 60;
 }
 
 /* Takes Thh:mm[:ss[.fraction]] (or a space for the T) with its zone, or nothing. */
-static bool value_clock(const char **at, int64_t *ret_seconds, int64_t *ret_ns)
+static bool csv_clock(const char **at, int64_t *ret_seconds, int64_t *ret_ns)
 {
     int hours, minutes, seconds = 0, zone;
     *ret_seconds = *ret_ns = 0;
@@ -142,40 +142,40 @@ static bool value_clock(const char **at, int64_t *ret_seconds, int64_t *ret_ns)
     if (**at != 'T' && **at != 't' && **at != ' ')
         return false;
     (*at)++;
-    if (!value_digits(at, 2, &hours) || *(*at)++ != ':' || !value_digits(at, 2, &minutes))
+    if (!csv_digits(at, 2, &hours) || *(*at)++ != ':' || !csv_digits(at, 2, &minutes))
         return false;
     if (**at == ':') {
         (*at)++;
-        if (!value_digits(at, 2, &seconds) || !value_fraction(at, ret_ns))
+        if (!csv_digits(at, 2, &seconds) || !csv_fraction(at, ret_ns))
             return false;
     }
     if (**at == ' ')
         (*at)++;
-    if (!value_zone(at, &zone))
+    if (!csv_zone(at, &zone))
         return false;
     *ret_seconds = hours * 3600 + minutes * 60 + seconds - zone;
     return hours < 24 && minutes < 60 && seconds <= 60; /* 60: a leap second */
 }
 
-enum value_kind value_date(const char *text, size_t n_bytes, int64_t *ret_ns)
+enum csv_kind csv_date(const char *text, size_t n_bytes, int64_t *ret_ns)
 {
-    char copy[VALUE_TEXT_MAX];
-    const char *at = value_trim(text, n_bytes, copy);
+    char copy[CSV_VALUE_TEXT_MAX];
+    const char *at = csv_trim(text, n_bytes, copy);
     int year, month, day;
     int64_t seconds, ns;
-    if (!at || !value_digits(&at, 4, &year) || *at++ != '-' || !value_digits(&at, 2, &month) ||
-        *at++ != '-' || !value_digits(&at, 2, &day) || !value_is_day(year, month, day) ||
-        !value_clock(&at, &seconds, &ns) || *at)
-        return VALUE_BAD;
-    seconds += value_days(year, month, day) * 86400;
-    if (seconds < -VALUE_SECONDS_MAX || seconds >= VALUE_SECONDS_MAX)
-        return VALUE_BAD;
-    *ret_ns = seconds * VALUE_NS_A_SECOND + ns;
-    return VALUE_OK;
+    if (!at || !csv_digits(&at, 4, &year) || *at++ != '-' || !csv_digits(&at, 2, &month) ||
+        *at++ != '-' || !csv_digits(&at, 2, &day) || !csv_is_day(year, month, day) ||
+        !csv_clock(&at, &seconds, &ns) || *at)
+        return CSV_BAD;
+    seconds += csv_days(year, month, day) * 86400;
+    if (seconds < -CSV_VALUE_SECONDS_MAX || seconds >= CSV_VALUE_SECONDS_MAX)
+        return CSV_BAD;
+    *ret_ns = seconds * CSV_VALUE_NS_A_SECOND + ns;
+    return CSV_VALUE;
 }
 
 /* Seconds as written: all digits count, also where a double has no room for them. */
-static enum value_kind value_seconds(const char *text, int64_t *ret_ns)
+static enum csv_kind csv_seconds(const char *text, int64_t *ret_ns)
 {
     const char *at = text;
     bool negative = *at == '-';
@@ -185,35 +185,35 @@ static enum value_kind value_seconds(const char *text, int64_t *ret_ns)
         at++;
     for (; *at >= '0' && *at <= '9'; at++, n_digits++) {
         seconds = seconds * 10 + (*at - '0');
-        if (seconds >= VALUE_SECONDS_MAX)
-            return VALUE_BAD;
+        if (seconds >= CSV_VALUE_SECONDS_MAX)
+            return CSV_BAD;
     }
     if (*at == '.' && at[1] >= '0' && at[1] <= '9')
         n_digits++;
-    if (*at == ',' || !value_fraction(&at, &ns) || n_digits == 0)
-        return VALUE_BAD;
+    if (*at == ',' || !csv_fraction(&at, &ns) || n_digits == 0)
+        return CSV_BAD;
     if (*at) { /* an exponent */
         char *end;
         double number = strtod(text, &end);
         if (*end || end == text || (*at != 'e' && *at != 'E') ||
-            fabs(number) >= (double)VALUE_SECONDS_MAX)
-            return VALUE_BAD;
-        *ret_ns = (int64_t)(number * VALUE_NS_A_SECOND);
-        return VALUE_OK;
+            fabs(number) >= (double)CSV_VALUE_SECONDS_MAX)
+            return CSV_BAD;
+        *ret_ns = (int64_t)(number * CSV_VALUE_NS_A_SECOND);
+        return CSV_VALUE;
     }
-    *ret_ns = seconds * VALUE_NS_A_SECOND + ns;
+    *ret_ns = seconds * CSV_VALUE_NS_A_SECOND + ns;
     if (negative)
         *ret_ns = -*ret_ns;
-    return VALUE_OK;
+    return CSV_VALUE;
 }
 
-enum value_kind value_time(const char *text, size_t n_bytes, int64_t *ret_ns)
+enum csv_kind csv_time(const char *text, size_t n_bytes, int64_t *ret_ns)
 {
-    char copy[VALUE_TEXT_MAX];
-    const char *trimmed = value_trim(text, n_bytes, copy);
+    char copy[CSV_VALUE_TEXT_MAX];
+    const char *trimmed = csv_trim(text, n_bytes, copy);
     if (!trimmed)
-        return VALUE_BAD;
-    if (value_seconds(trimmed, ret_ns) == VALUE_OK)
-        return VALUE_OK;
-    return value_date(trimmed, strlen(trimmed), ret_ns);
+        return CSV_BAD;
+    if (csv_seconds(trimmed, ret_ns) == CSV_VALUE)
+        return CSV_VALUE;
+    return csv_date(trimmed, strlen(trimmed), ret_ns);
 }

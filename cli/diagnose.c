@@ -1,5 +1,5 @@
-/* load.c - a model from a file, or one line that says why not. */
-#include "cli/load.h"
+/* diagnose.c - a model from a file, or one line that says why not. */
+#include "cli/diagnose.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "cli/say.h"
 
-int load_model(const char *path, celltap_model **ret_model, struct celltap_diagnosis *reterr)
+int diagnose_load(const char *path, celltap_model **ret_model, struct celltap_diagnosis *reterr)
 {
     *reterr = (struct celltap_diagnosis){0};
     errno = 0;
@@ -20,7 +20,7 @@ int load_model(const char *path, celltap_model **ret_model, struct celltap_diagn
     return -1;
 }
 
-void load_say(const char *path, const struct celltap_diagnosis *why)
+void diagnose_say(const char *path, const struct celltap_diagnosis *why)
 {
     if (*why->node)
         say_error("%s: node %s: %s", path, why->node, why->text);
