@@ -1,11 +1,11 @@
 /* test_lstm.c - an LSTM cell computes ONNX's equations, whatever its size, attributes and panel. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "lib/base/alloc.h"
 #include "lib/celltap.h"
 #include "tests/support/rig.h"
+#include "tests/support/suite.h"
 #include "tests/support/truth.h"
 
 #define N_STEPS   4
@@ -279,20 +279,15 @@ END_TEST
 
 int main(void)
 {
-    TCase *tcase = tcase_create("lstm");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, test_lstm_when_sizes_are_odd_then_it_follows_the_equations);
-    tcase_add_test(tcase, test_lstm_when_attributes_are_given_then_it_follows_the_equations);
-    tcase_add_test(tcase, test_lstm_when_the_truth_is_bent_then_it_is_noticed);
-    tcase_add_test(tcase, test_lstm_when_states_are_tiny_then_they_become_zero);
-    tcase_add_test(tcase, test_lstm_when_allocations_fail_then_nothing_is_kept);
-    tcase_add_test(tcase, test_lstm_when_the_specification_is_wrong_then_it_is_refused);
-    tcase_add_test(tcase, test_lstm_when_made_then_it_tells_its_sizes);
-    Suite *suite = suite_create("lstm");
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    const TTest *const tests[] = {
+        test_lstm_when_sizes_are_odd_then_it_follows_the_equations,
+        test_lstm_when_attributes_are_given_then_it_follows_the_equations,
+        test_lstm_when_the_truth_is_bent_then_it_is_noticed,
+        test_lstm_when_states_are_tiny_then_they_become_zero,
+        test_lstm_when_allocations_fail_then_nothing_is_kept,
+        test_lstm_when_the_specification_is_wrong_then_it_is_refused,
+        test_lstm_when_made_then_it_tells_its_sizes,
+        NULL,
+    };
+    return suite_run("lstm", tests, 60);
 }

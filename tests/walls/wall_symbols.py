@@ -23,6 +23,7 @@ GLOBALS = {
     "daemon/log.c": ("log_.*", "the log level, and whether stderr is the journal"),
     "cli/stop.c": ("stop_signal", "what a signal handler can reach has to be static"),
     "lib/base/alloc.c": (".*", "tests make the Nth allocation fail and count those alive"),
+    "lib/kernel/kernel_pick.c": ("kernel_picked", "the kernel in use, picked once"),
 }
 EXPORTED = re.compile(r"^[0-9a-f]* *([A-TV-Z]) (\S+)$", re.M)
 WRITABLE = re.compile(r"^[0-9a-f]* *([BbDdCGgSs]) (\S+)$", re.M)
