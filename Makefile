@@ -48,7 +48,7 @@ LIB_LIBS     := -lprotobuf-c -lm
 DAEMON_LIBS  := -luv -lnng -lyaml -lsystemd -lpthread
 CLI_LIBS     := -luv -lnng -lpthread
 EXAMPLE_LIBS := -lnng -lpthread
-UNIT_LIBS    := -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml -lsystemd -lpthread
+UNIT_LIBS    := -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml -lsystemd -lpthread -lm
 
 # ---- objects -----------------------------------------------------------------------------------
 
