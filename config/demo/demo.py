@@ -58,6 +58,13 @@ def unpack(target):
     os.replace(file.name, target)
 
 
+def cut(recording, n_rows, target):
+    """The header and the first rows of a recording."""
+    with open(recording, "rb") as file, open(target, "wb") as part:
+        part.writelines(line for _, line in zip(range(n_rows + 1), file))
+    return target
+
+
 def configure(target, runtime_dir):
     """A copy of celltapd.yaml with this checkout's paths; JSON's quoting is also YAML's."""
     with open(os.path.join(HERE, "celltapd.yaml"), encoding="utf-8") as file:
@@ -246,7 +253,7 @@ and stop what was started:
            states=here(os.path.join(build, "demo", "states"))))
 
 
-def run(build, home, recording):
+def run(build, home, recording, seconds):
     with directory(home) as run_dir, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         demo = Demo(build, run_dir)
         config, log = os.path.join(run_dir, "celltapd.yaml"), os.path.join(run_dir, "celltapd.log")
@@ -261,14 +268,15 @@ def run(build, home, recording):
             counter.start()
             demo.wait("the tap", lambda: demo.status()["taps"][0]["subscribers"] > 0)
             print("celltapd steps a two-layer LSTM, trained to forecast this heart, with every"
-                  " sample;\nplaying 300 s of electrocardiogram at %d times its speed." % SPEED,
-                  flush=True)
-            seconds = demo.play(recording)
+                  " sample;\nplaying %d s of electrocardiogram at %d times its speed."
+                  % (seconds, SPEED), flush=True)
+            part = cut(recording, seconds * RATE_HZ, os.path.join(run_dir, "part.csv"))
+            elapsed = demo.play(part)
             status = demo.status()
             published = sum(tap["records"] for tap in status["taps"] if not tap["dynamic"])
             demo.wait("the last records",
                       lambda: sum(counter.records.values()) + counter.lost >= published)
-            summary(status, counter, seconds)
+            summary(status, counter, elapsed)
             if stop(daemon) != 0:
                 raise Failed("celltapd did not end in order")
             if counter.lost or status["rejected"]:
@@ -278,7 +286,9 @@ def run(build, home, recording):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
-    build = os.path.abspath(parser.parse_args().build)
+    parser.add_argument("--seconds", type=int, default=300, help="of the recording")
+    options = parser.parse_args()
+    build = os.path.abspath(options.build)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
@@ -291,7 +301,7 @@ def main():
         unpack(recording)
         if home_is_ours:
             configure(config, runtime_dir)
-        run(build, home if home_is_ours else "/tmp", recording)
+        run(build, home if home_is_ours else "/tmp", recording, options.seconds)
         suggest(build, runtime_dir, config, recording)
     except Failed as why:
         print("demo: %s" % why, file=sys.stderr)
