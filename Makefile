@@ -81,7 +81,7 @@ $(BUILD)/gen/%.pb-c.c: %.proto
 $(BUILD)/gen/%.pb-c.o: $(BUILD)/gen/%.pb-c.c
 	$(CC) -std=gnu11 $(OPT) -fPIC -fvisibility=hidden -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS) -c $< -o $@
 
-$(filter $(BUILD)/lib/model/%,$(LIB_OBJ)) $(UNIT_BIN:=.o): | $(GEN)
+$(filter $(BUILD)/lib/model/%,$(LIB_OBJ)) $(SUPPORT_OBJ) $(UNIT_BIN:=.o): | $(GEN)
 
 # One relocatable object whose hidden symbols are made local: an embedder's names cannot collide.
 $(LIB_A): $(LIB_OBJ)
