@@ -52,14 +52,18 @@ int sock_open(const struct sock_options *options, struct sock **ret_sock,
               struct sock_error *reterr);
 void sock_close(struct sock *sock); /* NULL is fine; afterwards no callback runs any more */
 
+/* Other limits for a socket that lives on. */
+int sock_tune(struct sock *sock, const struct sock_options *options, struct sock_error *reterr);
+
 /* Starts receiving; again after on_message returned false. */
 void sock_resume(struct sock *sock);
 
-/* Receives no more: afterwards no on_message runs, what nng still holds is given up. */
+/* Receives no more: afterwards no on_message runs, and what nng still holds is given up. */
 void sock_deafen(struct sock *sock);
 
 /* Sends a reply (taken) and frees its place; a client that is gone is nobody's error. */
 void sock_reply(struct sock_reply *reply, sock_message *message);
+void sock_give_up(struct sock_reply *reply); /* frees the place without a reply */
 size_t sock_n_unsent_replies(struct sock *sock);
 
 /* Sends a message (taken) to every subscriber; never blocks. */
@@ -74,13 +78,21 @@ size_t sock_n_peers(const struct sock *sock);
 
 /* ---- listeners ---------------------------------------------------------------------------- */
 
-/* Binds url beside its final place; sock_listen_commit puts it there (so that a new socket can take
- * over a path from an old one in one step), sock_close gives it back. */
+/* Binds url; of ipc:// a name beside the final one.  Until sock_listen_commit it can be taken back,
+ * and an older socket of this process keeps the path. */
 int sock_listen(struct sock *sock, const char *url, struct sock_error *reterr);
 int sock_listen_commit(struct sock *sock, struct sock_error *reterr);
+void sock_listen_rollback(struct sock *sock);
 
-/* Looks whether the listeners still answer and re-opens those that do not.  To be called every few
- * hundred milliseconds; returns the number of listeners re-opened. */
+/* Closes one listener, and the connections that came through it. */
+void sock_unlisten(struct sock *sock, const char *url);
+
+/* Accepts no more connections; those that are there live on. */
+void sock_refuse(struct sock *sock);
+
+/* Looks whether the listeners still answer and re-opens those that do not.  To be called every
+ * SOCK_PROBE_MS; returns the number of listeners re-opened. */
+#define SOCK_PROBE_MS 250
 size_t sock_probe(struct sock *sock, uint64_t now_ms);
 
 #endif

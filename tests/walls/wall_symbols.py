@@ -16,6 +16,7 @@ import wall
 
 # File: what else it may export, and why.
 ALSO = {
+    "daemon/sock_send.c": ("sendmsg", "stands before the C library's, see its card"),
     "lib/cell/cell.c": ("cell_", "what all cells have in common"),
 }
 # File: the writable data that it may hold, and why.

@@ -1,0 +1,111 @@
+/* engine.h - frames to streams to panels: what a turn of the loop computes.
+ *
+ *     message --engine_take--> frames checked, values filled --> pending, per stream in order
+ *     pending --engine_step--> panels of up to 64 streams of one model --> sink
+ *
+ * Knows no loop, no sockets, no globals: there may be one engine per loop.  A frame is accepted (its
+ * stream's seq moves on) when it is taken and stepped in the same turn; between the two lies the
+ * place where a turn's frames are committed. */
+#ifndef DAEMON_ENGINE_H
+#define DAEMON_ENGINE_H
+
+#include "daemon/conf.h"
+#include "daemon/serving.h"
+#include "daemon/streams.h"
+
+#define ENGINE_TURN_FRAMES 4096          /* frames of one turn */
+#define ENGINE_TURN_VALUES (1024 * 1024) /* values of one turn, if one frame has not more */
+#define ENGINE_ERRORS_MAX  100           /* rejected frames of one message that a reply explains */
+
+/* Why a frame is rejected: name in `status`, sentence in replies. */
+#define ENGINE_REJECTS(X)                                                                          \
+    X(MALFORMED, "malformed", "not MessagePack maps back to back")                                 \
+    X(TYPE, "type", "a key has a value of the wrong type")                                         \
+    X(KEY, "key", "a required key is missing")                                                     \
+    X(NAME, "name", "a stream name is 1 to 255 bytes of [A-Za-z0-9._:/-]")                         \
+    X(RANGE, "range", "a number is out of its range")                                              \
+    X(NO_MODEL, "no_model", "no model's `streams` matches the stream's name")                      \
+    X(VALUES, "values", "the number of values differs from the model's inputs")                    \
+    X(MISSING, "missing", "a value is missing and the model says `missing: reject`")               \
+    X(STREAMS, "streams", "there are `max_streams` streams already")                               \
+    X(TOO_LARGE, "too_large", "the message is larger than `max_message_bytes`")                    \
+    X(MEMORY, "memory", "out of memory")
+
+enum engine_reject {
+#define ENGINE_REJECT_CODE(code, name, sentence) ENGINE_REJECT_##code,
+    ENGINE_REJECTS(ENGINE_REJECT_CODE)
+#undef ENGINE_REJECT_CODE
+        ENGINE_N_REJECTS
+};
+extern const char *const engine_reject_names[ENGINE_N_REJECTS];
+extern const char *const engine_reject_sentences[ENGINE_N_REJECTS];
+
+/* One message on its way through the engine. */
+struct engine_batch {
+    const unsigned char *cursor, *end; /* what is left of it */
+    int64_t arrived_ns;
+    uint64_t n_taken; /* frames looked at: the next one's index */
+    uint64_t n_accepted, n_duplicates, n_rejected;
+    struct engine_error {
+        uint64_t index;
+        char key[24]; /* the key at fault, or "" */
+        enum engine_reject reject;
+    } * errors; /* owned by the batch; the first ENGINE_ERRORS_MAX */
+    size_t n_errors, n_errors_room;
+};
+
+/* A stepped frame: column column_ix of the panel shows it. */
+struct engine_column {
+    struct stream *stream;
+    uint64_t seq;
+    int64_t ts_ns;
+    size_t slot;     /* the stream's place while it has frames this turn; below the width */
+    uint32_t n_left; /* frames of this stream still to come this turn */
+};
+
+/* Is told of every step; called within engine_step. */
+struct engine_sink {
+    void *arg;
+    void (*stepped)(void *arg, const struct serving *serving, const struct engine_column *columns,
+                    size_t n_columns, size_t n_turn_left);
+    void (*left)(void *arg, size_t slot); /* this slot's stream has no more frames this turn */
+};
+
+struct engine_counts {
+    uint64_t n_accepted, n_duplicates, n_gaps, n_rejected;
+    uint64_t n_rejects[ENGINE_N_REJECTS];
+};
+
+struct engine;
+
+/* For these models (taken over with the array; [n_servings] in the configuration's order). */
+struct engine *engine_new(struct serving **servings, size_t n_servings, size_t max_streams);
+void engine_free(struct engine *engine); /* NULL is fine */
+
+/* Takes frames of the batch until it is finished (true) or the turn is full (false). */
+bool engine_take(struct engine *engine, struct engine_batch *batch);
+
+/* Rejects a message as a whole. */
+void engine_refuse(struct engine *engine, struct engine_batch *batch, enum engine_reject reject);
+void engine_batch_done(struct engine_batch *batch);
+
+/* Steps all frames taken since the last call. */
+void engine_step(struct engine *engine, const struct engine_sink *sink);
+
+/* The next frame of this stream starts afresh. */
+int engine_reset(struct engine *engine, const char *name, size_t name_bytes);
+
+/* A reload: the new models, whose streams that are of unchanged models keep their states; others
+ * start afresh with the model that matches now, or go.  All or nothing (-1: no memory).  On success
+ * the servings (with the array) are taken over, and *ret_n_* say what became of the streams. */
+struct engine_change {
+    size_t n_kept, n_afresh, n_dropped;
+};
+int engine_replace(struct engine *engine, struct serving **servings, size_t n_servings,
+                   size_t max_streams, struct engine_change *ret_change);
+
+const struct engine_counts *engine_counts(const struct engine *engine);
+const struct streams *engine_streams(const struct engine *engine);
+struct serving *const *engine_servings(const struct engine *engine, size_t *ret_n);
+
+#endif

@@ -1,0 +1,397 @@
+/* loop.c - the daemon from its configuration to its end, on one libuv loop.
+ *
+ *     wake (from nng's threads)  requests answered, then a turn; again while there is more
+ *     tick (every 250 ms)        listeners probed, taps expired, watchdog, rates, status
+ *     signals                    SIGHUP: reload      SIGTERM, SIGINT: end; twice: at once
+ *
+ * Happy path: lock, models, engine, sockets, taps, signals, READY; turns; SIGTERM: STOPPING, no new
+ * connections, turns until nothing has come for a while (LOOP_DRAINING); sockets are deaf, the rest
+ * is stepped and acknowledged, subscribers get what was produced (LOOP_FLUSHING); sockets, handles
+ * and the loop are closed.  A fault at start: logged by whoever noticed, what was opened is closed
+ * by loop_done, which takes a half-built loop.  Producers that never pause and subscribers that never
+ * read: each phase has a deadline. */
+#include "daemon/loop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon/control.h"
+#include "daemon/lock.h"
+#include "daemon/log.h"
+#include "daemon/loop_state.h"
+#include "daemon/reload.h"
+#include "daemon/sd.h"
+
+#define QUEUE_MESSAGES    4096
+#define QUEUE_BYTES       ((size_t)32 << 20) /* and one message of each socket */
+#define REQUEST_MESSAGES  256
+#define REQUEST_BYTES     ((size_t)1 << 20)
+#define REQUESTS_PER_PASS 32
+#define DRAIN_QUIET_MS    100
+#define DRAIN_DEADLINE_MS 2000
+#define DRAIN_TICK_MS     10
+#define FLUSH_STALLED_MS  1000 /* a subscriber that has lost records and takes none any more */
+#define FLUSH_DEADLINE_MS 5000
+#define STATUS_MS         5000
+#define RATE_MS           1000
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+/* ---- work --------------------------------------------------------------------------------- */
+
+/* On nng's threads. */
+static void loop_wake(void *arg)
+{
+    struct loop *loop = arg;
+    uv_async_send(&loop->wake);
+}
+
+static bool loop_answer(struct loop *loop)
+{
+    struct intake_message in;
+    for (size_t i = 0; i < REQUESTS_PER_PASS; i++) {
+        sock_message *reply;
+        if (!intake_take(loop->requests, &in))
+            return false;
+        if (control_answer(loop, sock_message_body(in.message), sock_message_bytes(in.message),
+                           &reply) == 0)
+            sock_reply(in.reply, reply);
+        else
+            sock_give_up(in.reply);
+        sock_message_free(in.message);
+    }
+    return true;
+}
+
+static void loop_on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    bool more = loop_answer(loop);
+    more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
+                     loop->conf->max_message_bytes);
+    if (more)
+        uv_async_send(&loop->wake);
+}
+
+static void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg),
+                           void *arg)
+{
+    doors_each(&loop->doors, visit, arg);
+    for (size_t i = 0; i < TAPS_MAX; i++)
+        if (loop->taps.list[i] != NULL)
+            visit(loop->taps.list[i]->sock, arg);
+}
+
+/* ---- ending ------------------------------------------------------------------------------- */
+
+static void loop_refuse(struct sock *sock, void *arg)
+{
+    (void)arg;
+    sock_refuse(sock);
+}
+
+static void loop_deafen(struct sock *sock, void *arg)
+{
+    (void)arg;
+    sock_deafen(sock);
+}
+
+static void loop_look_flushed(struct sock *sock, void *arg)
+{
+    bool *flushed = arg;
+    *flushed &= sock_n_unsent_replies(sock) == 0 && sock_is_drained(sock, FLUSH_STALLED_MS);
+}
+
+static void loop_enter(struct loop *loop, enum loop_phase phase)
+{
+    loop->phase = phase;
+    loop->phase_since_ms = loop_now_ms(loop);
+}
+
+static void loop_end(struct loop *loop)
+{
+    loop_enter(loop, LOOP_ENDED);
+    uv_stop(&loop->uv);
+}
+
+static void loop_flush(struct loop *loop)
+{
+    loop_each_sock(loop, loop_deafen, NULL);
+    while (turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
+                    loop->conf->max_message_bytes))
+        ;
+    while (loop_answer(loop))
+        ;
+    loop_enter(loop, LOOP_FLUSHING);
+}
+
+static void loop_tick_draining(struct loop *loop)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    struct intake_level level = intake_level(loop->frames);
+    if (level.n_messages > 0 || loop->turn->carried || level.n_arrived != loop->n_arrived) {
+        loop->n_arrived = level.n_arrived;
+        loop->quiet_since_ms = now_ms;
+    }
+    if (now_ms - loop->quiet_since_ms >= DRAIN_QUIET_MS ||
+        now_ms - loop->phase_since_ms >= DRAIN_DEADLINE_MS)
+        loop_flush(loop);
+}
+
+static void loop_tick_flushing(struct loop *loop)
+{
+    bool flushed = true;
+    loop_each_sock(loop, loop_look_flushed, &flushed);
+    if (!flushed && loop_now_ms(loop) - loop->phase_since_ms < FLUSH_DEADLINE_MS)
+        return;
+    if (!flushed)
+        log_line(LOG_LEVEL_WARNING, "some subscribers do not read; ending without them");
+    loop_end(loop);
+}
+
+static void loop_drain(struct loop *loop)
+{
+    sd_stopping();
+    log_line(LOG_LEVEL_NOTICE, "ending: publishing what has arrived");
+    loop_each_sock(loop, loop_refuse, NULL);
+    loop_enter(loop, LOOP_DRAINING);
+    loop->quiet_since_ms = loop->phase_since_ms;
+    uv_timer_set_repeat(&loop->tick, DRAIN_TICK_MS);
+    uv_timer_again(&loop->tick);
+}
+
+static void loop_on_signal(uv_signal_t *handle, int signal)
+{
+    struct loop *loop = handle->data;
+    if (signal == SIGHUP && loop->phase == LOOP_RUNNING) {
+        reload_by_signal(loop);
+    } else if (signal != SIGHUP && loop->phase == LOOP_RUNNING) {
+        loop_drain(loop);
+    } else if (signal != SIGHUP) {
+        loop->interrupted = true;
+        log_line(LOG_LEVEL_WARNING, "asked again: ending at once");
+        loop_end(loop);
+    }
+}
+
+/* ---- the tick ----------------------------------------------------------------------------- */
+
+static void loop_probe(struct sock *sock, void *arg)
+{
+    struct loop *loop = arg;
+    loop->n_reopened += sock_probe(sock, loop_now_ms(loop));
+}
+
+/* Only while turns are made, if there is anything to make them of. */
+static void loop_watchdog(struct loop *loop)
+{
+    uint64_t interval_ms = sd_watchdog_interval_ms();
+    uint64_t now_ms = loop_now_ms(loop);
+    if (interval_ms == 0 || now_ms - loop->watchdog_since_ms < interval_ms)
+        return;
+    bool busy = intake_level(loop->frames).n_messages > 0;
+    if (busy && loop->turn->n_turns == loop->watchdog_turns)
+        return;
+    loop->watchdog_since_ms = now_ms;
+    loop->watchdog_turns = loop->turn->n_turns;
+    sd_watchdog();
+}
+
+static void loop_measure(struct loop *loop)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    if (now_ms - loop->rate_since_ms < RATE_MS)
+        return;
+    uint64_t n_accepted = engine_counts(loop->engine)->n_accepted;
+    loop->frames_per_second = (double)(n_accepted - loop->rate_accepted) * 1000.0 /
+                              (double)(now_ms - loop->rate_since_ms);
+    loop->rate_accepted = n_accepted;
+    loop->rate_since_ms = now_ms;
+}
+
+static void loop_status(struct loop *loop)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    if (now_ms - loop->status_since_ms < STATUS_MS)
+        return;
+    const struct engine_counts *counts = engine_counts(loop->engine);
+    size_t n_subscribers = 0;
+    for (size_t i = 0; i < TAPS_MAX; i++)
+        n_subscribers += loop->taps.list[i] != NULL ? sock_n_peers(loop->taps.list[i]->sock) : 0;
+    sd_status("%.0f frames/s, %zu streams, %zu subscribers", loop->frames_per_second,
+              engine_streams(loop->engine)->n, n_subscribers);
+    if (counts->n_rejected != loop->warned_rejected)
+        log_line(LOG_LEVEL_WARNING, "%llu frames rejected; `celltap status` shows why",
+                 (unsigned long long)(counts->n_rejected - loop->warned_rejected));
+    loop->warned_rejected = counts->n_rejected;
+    loop->status_since_ms = now_ms;
+}
+
+static void loop_on_tick(uv_timer_t *tick)
+{
+    struct loop *loop = tick->data;
+    loop_watchdog(loop);
+    if (loop->phase == LOOP_DRAINING) {
+        loop_tick_draining(loop);
+    } else if (loop->phase == LOOP_FLUSHING) {
+        loop_tick_flushing(loop);
+    } else {
+        loop_each_sock(loop, loop_probe, loop);
+        taps_expire(&loop->taps, loop_now_ms(loop));
+        intake_resume(loop->frames);
+        intake_resume(loop->requests);
+        loop_measure(loop);
+        loop_status(loop);
+    }
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static struct engine *loop_make_engine(const struct conf *conf)
+{
+    struct serving **servings = calloc(conf->n_models + 1, sizeof(struct serving *));
+    bool good = servings != NULL;
+    char error[1024] = "out of memory";
+    struct engine *engine = NULL;
+    for (size_t i = 0; good && i < conf->n_models; i++) {
+        if (serving_load(&conf->models[i], &servings[i], error, sizeof(error)) != 0)
+            good = false;
+        else
+            servings[i]->ix = i;
+    }
+    if (good)
+        engine = engine_new(servings, conf->n_models, conf->max_streams);
+    if (engine != NULL)
+        return engine;
+    log_line(LOG_LEVEL_ERR, "%s", error);
+    for (size_t i = 0; servings != NULL && i < conf->n_models; i++)
+        serving_free(servings[i]);
+    free(servings);
+    return NULL;
+}
+
+static int loop_open_tap(struct loop *loop, const struct conf_tap *conf, struct sock_error *reterr)
+{
+    size_t n_servings;
+    struct serving *const *servings = engine_servings(loop->engine, &n_servings);
+    struct tap *tap = tap_new(conf, servings, n_servings);
+    if (tap != NULL && tap_open(tap, reterr) == 0 && sock_listen_commit(tap->sock, reterr) == 0 &&
+        taps_add(&loop->taps, tap) == 0)
+        return 0;
+    tap_free(tap);
+    return -1;
+}
+
+static int loop_open_socks(struct loop *loop)
+{
+    struct sock_error error = {"out of memory"};
+    loop->frames = intake_new(QUEUE_MESSAGES, QUEUE_BYTES, loop_wake, loop);
+    loop->requests = intake_new(REQUEST_MESSAGES, REQUEST_BYTES, loop_wake, loop);
+    bool good = loop->frames != NULL && loop->requests != NULL;
+    for (size_t i = 0; good && i < loop->conf->n_taps; i++)
+        good = loop_open_tap(loop, &loop->conf->taps[i], &error) == 0;
+    if (good && doors_open(&loop->doors, loop->conf, loop->frames, loop->requests, &error) == 0)
+        return 0;
+    log_line(LOG_LEVEL_ERR, "%s", error.text);
+    return -1;
+}
+
+static int loop_open_uv(struct loop *loop)
+{
+    static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
+    uv_async_init(&loop->uv, &loop->wake, loop_on_wake);
+    uv_timer_init(&loop->uv, &loop->tick);
+    loop->wake.data = loop->tick.data = loop;
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&loop->uv, &loop->signals[i]);
+        loop->signals[i].data = loop;
+        if (uv_signal_start(&loop->signals[i], loop_on_signal, signals[i]) != 0)
+            return -1;
+    }
+    return uv_timer_start(&loop->tick, loop_on_tick, SOCK_PROBE_MS, SOCK_PROBE_MS);
+}
+
+/* As many connections as the system grants. */
+static void loop_raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int loop_start(struct loop *loop)
+{
+    signal(SIGPIPE, SIG_IGN);
+    loop_raise_limits();
+    loop->taps.version = 1;
+    loop->lock_fd = lock_take(loop->conf->runtime_dir);
+    if (loop->lock_fd < 0)
+        return -1;
+    loop->turn = calloc(1, sizeof(*loop->turn));
+    loop->engine = loop->turn != NULL ? loop_make_engine(loop->conf) : NULL;
+    if (loop->engine == NULL || loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
+        return -1;
+    uv_update_time(&loop->uv);
+    loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);
+    return 0;
+}
+
+static void loop_close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Sockets first: nng's threads call loop_wake until they are closed. */
+static int loop_done(struct loop *loop)
+{
+    taps_done(&loop->taps);
+    doors_close(&loop->doors);
+    intake_free(loop->frames);
+    intake_free(loop->requests);
+    if (loop->turn != NULL)
+        turn_done(loop->turn);
+    free(loop->turn);
+    engine_free(loop->engine);
+    uv_walk(&loop->uv, loop_close_handle, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int code = uv_loop_close(&loop->uv);
+    if (code != 0)
+        log_line(LOG_LEVEL_ERR, "the loop did not close: %s", uv_strerror(code));
+    lock_put(loop->lock_fd);
+    conf_free(loop->conf);
+    free(loop);
+    return code == 0 ? 0 : -1;
+}
+
+int loop_run(struct conf *conf)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL || uv_loop_init(&loop->uv) != 0) {
+        log_line(LOG_LEVEL_ERR, "out of memory");
+        free(loop);
+        conf_free(conf);
+        return -1;
+    }
+    loop->conf = conf;
+    loop->lock_fd = -1;
+    int code = loop_start(loop);
+    if (code == 0) {
+        log_line(LOG_LEVEL_NOTICE, "ready: celltapd " CELLTAP_VERSION ", %zu models, %zu taps",
+                 conf->n_models, conf->n_taps);
+        sd_ready();
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+        log_line(LOG_LEVEL_NOTICE, "ended");
+    }
+    if (loop_done(loop) != 0)
+        code = -1;
+    return code;
+}

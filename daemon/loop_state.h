@@ -1,0 +1,51 @@
+/* loop_state.h - everything that one loop owns, for the files that act on it.
+ *
+ *     loop.c      libuv: signals, wake, tick; start and end
+ *     control.c   answers requests              reload.c   changes the configuration
+ *
+ * The loop's thread only. */
+#ifndef DAEMON_LOOP_STATE_H
+#define DAEMON_LOOP_STATE_H
+
+#include <uv.h>
+
+#include "daemon/conf.h"
+#include "daemon/doors.h"
+#include "daemon/engine.h"
+#include "daemon/intake.h"
+#include "daemon/taps.h"
+#include "daemon/turn.h"
+
+enum loop_phase {
+    LOOP_RUNNING,
+    LOOP_DRAINING, /* SIGTERM has come: what has arrived is still taken */
+    LOOP_FLUSHING, /* nothing is taken any more: subscribers get what was produced */
+    LOOP_ENDED
+};
+
+struct loop {
+    struct conf *conf;                /* owned */
+    int lock_fd;                      /* owned */
+    struct intake *frames, *requests; /* owned */
+    struct doors doors;
+    struct engine *engine; /* owned */
+    struct taps taps;
+    struct turn *turn; /* owned */
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_signal_t signals[3];
+    uv_timer_t tick;
+    enum loop_phase phase;
+    bool interrupted;                                   /* a second SIGTERM: end at once */
+    uint64_t phase_since_ms, quiet_since_ms, n_arrived; /* while draining */
+    uint64_t started_ms, status_since_ms, rate_since_ms;
+    uint64_t rate_accepted, warned_rejected; /* counts when last looked at */
+    uint64_t watchdog_since_ms, watchdog_turns;
+    double frames_per_second;
+    uint64_t n_reopened; /* listeners */
+    uint64_t n_reloads;
+};
+
+uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of this pass of the loop */
+
+#endif

@@ -1,0 +1,32 @@
+/* serving.h - a model that serves streams: what the configuration says of it, loaded.
+ *
+ *     struct conf_model --serving_load--> weights, a panel, the hash of the file's bytes
+ *
+ * Knows no loop and no sockets. */
+#ifndef DAEMON_SERVING_H
+#define DAEMON_SERVING_H
+
+#include "daemon/conf.h"
+#include "lib/celltap.h"
+
+#define SERVING_PANEL_WIDTH 64 /* streams stepped together */
+
+struct stream;
+
+struct serving {
+    const struct conf_model *conf; /* borrowed from the configuration in use */
+    celltap_model *model;          /* ref */
+    celltap_panel *panel;          /* owned; [SERVING_PANEL_WIDTH] */
+    size_t n_values;
+    size_t ix; /* its place in the configuration, from 0 */
+    uint64_t file_hash;
+    size_t n_streams;
+    struct stream *first_active, *last_active; /* streams with frames to be stepped this turn */
+};
+
+/* Reads the model's file.  On failure reterr (of reterr_bytes) says which model and why. */
+int serving_load(const struct conf_model *conf, struct serving **ret_serving, char *reterr,
+                 size_t reterr_bytes);
+void serving_free(struct serving *serving); /* NULL is fine */
+
+#endif

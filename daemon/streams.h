@@ -1,0 +1,57 @@
+/* streams.h - the streams that exist, by name: a hash table whose cost does not depend on them.
+ *
+ *     slots[2^k]  | hash, ix | . | hash, ix | ...     list[ix] --> struct stream (in order of birth)
+ *
+ * Knows no loop and no sockets, so that there may be one table per loop. */
+#ifndef DAEMON_STREAMS_H
+#define DAEMON_STREAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/celltap.h"
+
+struct serving; /* serving.h: a model that serves streams */
+
+struct stream {
+    struct serving *serving; /* borrowed */
+    celltap_stream *state;   /* owned */
+    uint64_t seq;            /* of the last accepted frame */
+    int64_t ts_ns;           /* of the last accepted frame */
+    uint64_t n_frames, n_duplicates, n_gaps;
+    bool reset_next;       /* the next frame starts afresh */
+    uint64_t taps;         /* bit i: tap i selects this stream, as of ... */
+    uint64_t taps_version; /* ... this version of the taps; 0: never looked */
+    /* Within a turn: frames waiting to be stepped. */
+    uint32_t first_pending, last_pending, n_pending;
+    struct stream *next_active;
+    float *held; /* [n_values] owned: last values, for `missing: hold`; else NULL */
+    uint32_t hash;
+    uint16_t name_bytes;
+    char name[]; /* ended by NUL */
+};
+
+struct streams {
+    struct stream **list; /* [n] owned, in order of birth */
+    size_t n, n_room;
+    struct streams_slot {
+        uint32_t hash;
+        uint32_t ix; /* into list, plus 1; 0: free */
+    } * slots;       /* [n_slots] owned */
+    size_t n_slots;  /* a power of two, at least 2 n */
+};
+
+int streams_init(struct streams *streams);
+void streams_done(struct streams *streams); /* frees all streams */
+
+struct stream *streams_find(const struct streams *streams, const char *name, size_t name_bytes);
+
+/* A new stream; takes over state and held.  NULL: no memory, nothing was taken. */
+struct stream *streams_add(struct streams *streams, const char *name, size_t name_bytes,
+                           celltap_stream *state, float *held);
+
+/* Frees the streams without serving model; the others keep their order. */
+void streams_sweep(struct streams *streams);
+
+#endif

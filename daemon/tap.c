@@ -1,0 +1,312 @@
+/* tap.c - one tap: what it selects of each model, and the messages it is writing.
+ *
+ *     group     topic                        messages being written at a time
+ *     tap       <tap>/                       1
+ *     stream    <tap>/<stream>/              one per slot
+ *     layer     <tap>/<stream>/<layer>/      one per slot and selected layer
+ *
+ * A message is allocated for as many records as the turn may still bring to it and cut to what was
+ * written, so nothing is copied on the way.  The loop's thread only. */
+#include "daemon/tap.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/doors.h"
+
+/* A stream's name adds at most this much to a record without one: it and a longer header. */
+#define TAP_NAME_BYTES(name_bytes) ((name_bytes) + 4)
+
+#define TAP_RECEIVE_BYTES 64 /* a subscriber has nothing to say */
+
+struct tap_layer {
+    const char *name; /* borrowed from the model */
+    size_t layer_ix;
+    size_t n_tensors;
+    size_t *tensor_ix;                    /* [n_tensors] owned */
+    struct celltap_record_tensor *record; /* [n_tensors] owned: names and sizes, values per step */
+    size_t bytes_max;                     /* of a record with an empty stream name */
+};
+
+struct tap_plan {
+    size_t n_layers;
+    struct tap_layer *layers; /* [n_layers] owned: those of which a tensor is selected */
+    size_t bytes_max;         /* of all records of a frame */
+};
+
+struct tap_building {
+    sock_message *message; /* owned; NULL: none */
+    struct celltap_writer writer;
+    uint64_t n_records;
+};
+
+/* ---- compiling the selection -------------------------------------------------------------- */
+
+static bool tap_selects_tensor(const struct conf_tap *conf, const char *layer, const char *tensor)
+{
+    for (size_t i = 0; i < conf->tensors.n; i++) {
+        const char *glob = conf->tensors.items[i];
+        if (fnmatch(glob, tensor, 0) == 0)
+            return true;
+        if (strcmp(layer, "@output") == 0 && fnmatch(glob, "output", 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int tap_compile_layer(struct tap_layer *layer, const struct conf_tap *conf,
+                             const celltap_model *model, size_t layer_ix)
+{
+    size_t n = celltap_layer_n_tensors(model, layer_ix);
+    layer->name = celltap_layer_name(model, layer_ix);
+    layer->layer_ix = layer_ix;
+    layer->tensor_ix = calloc(n + 1, sizeof(*layer->tensor_ix));
+    layer->record = calloc(n + 1, sizeof(*layer->record));
+    if (layer->tensor_ix == NULL || layer->record == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = celltap_tensor_name(model, layer_ix, i);
+        if (!tap_selects_tensor(conf, layer->name, name))
+            continue;
+        layer->tensor_ix[layer->n_tensors] = i;
+        layer->record[layer->n_tensors].name = name;
+        layer->record[layer->n_tensors++].n_values = celltap_tensor_size(model, layer_ix, i);
+    }
+    struct celltap_record record = {.stream = "",
+                                    .layer = layer->name,
+                                    .n_tensors = layer->n_tensors,
+                                    .tensors = layer->record};
+    layer->bytes_max = celltap_record_bytes_max(&record, conf->encoding);
+    return 0;
+}
+
+static void tap_layer_done(struct tap_layer *layer)
+{
+    free(layer->tensor_ix);
+    free(layer->record);
+    *layer = (struct tap_layer){0};
+}
+
+static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf,
+                       const celltap_model *model)
+{
+    size_t n = celltap_model_n_layers(model);
+    plan->layers = calloc(n + 1, sizeof(*plan->layers));
+    if (plan->layers == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!conf_match(&conf->layers, celltap_layer_name(model, i)))
+            continue;
+        struct tap_layer *layer = &plan->layers[plan->n_layers++];
+        if (tap_compile_layer(layer, conf, model, i) != 0)
+            return -1;
+        if (layer->n_tensors == 0)
+            tap_layer_done(&plan->layers[--plan->n_layers]);
+        else
+            plan->bytes_max += layer->bytes_max;
+    }
+    return 0;
+}
+
+static int tap_make_building(struct tap *tap)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < tap->n_plans; i++)
+        if (tap->plans[i].n_layers > most)
+            most = tap->plans[i].n_layers;
+    tap->n_per_slot = tap->conf->group == CONF_GROUP_LAYER ? most : 1;
+    tap->n_building =
+        tap->conf->group == CONF_GROUP_TAP ? 1 : tap->n_per_slot * SERVING_PANEL_WIDTH;
+    tap->building = calloc(tap->n_building, sizeof(*tap->building));
+    return tap->building != NULL ? 0 : -1;
+}
+
+struct tap *tap_new(const struct conf_tap *conf, struct serving *const *servings, size_t n_servings)
+{
+    struct tap *tap = calloc(1, sizeof(*tap));
+    if (tap == NULL)
+        return NULL;
+    tap->conf = conf;
+    tap->plans = calloc(n_servings + 1, sizeof(*tap->plans));
+    if (tap->plans == NULL)
+        goto fail;
+    for (tap->n_plans = 0; tap->n_plans < n_servings;) {
+        struct tap_plan *plan = &tap->plans[tap->n_plans];
+        if (tap_compile(plan, conf, servings[tap->n_plans++]->model) != 0)
+            goto fail;
+    }
+    if (tap_make_building(tap) == 0)
+        return tap;
+fail:
+    tap_free(tap);
+    return NULL;
+}
+
+struct sock_options tap_options(const struct conf_tap *conf)
+{
+    return (struct sock_options){
+        .kind = SOCK_PUB,
+        .recv_max_bytes = TAP_RECEIVE_BYTES,
+        .queue = (size_t)conf->queue,
+    };
+}
+
+int tap_open(struct tap *tap, struct sock_error *reterr)
+{
+    struct sock_options options = tap_options(tap->conf);
+    return doors_open_sock(&options, &tap->conf->listen, &tap->sock, reterr);
+}
+
+static void tap_texts_free(struct conf_texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->items[i]);
+    free(texts->items);
+}
+
+void tap_conf_free(struct conf_tap *owned)
+{
+    if (owned == NULL)
+        return;
+    tap_texts_free(&owned->listen);
+    tap_texts_free(&owned->streams);
+    tap_texts_free(&owned->layers);
+    tap_texts_free(&owned->tensors);
+    free(owned->name);
+    free(owned);
+}
+
+void tap_free(struct tap *tap)
+{
+    if (tap == NULL)
+        return;
+    sock_close(tap->sock);
+    for (size_t i = 0; tap->plans != NULL && i < tap->n_plans; i++) {
+        for (size_t j = 0; j < tap->plans[i].n_layers; j++)
+            tap_layer_done(&tap->plans[i].layers[j]);
+        free(tap->plans[i].layers);
+    }
+    for (size_t i = 0; tap->building != NULL && i < tap->n_building; i++)
+        sock_message_free(tap->building[i].message);
+    free(tap->plans);
+    free(tap->building);
+    tap_conf_free(tap->owned);
+    free(tap);
+}
+
+/* ---- messages being written --------------------------------------------------------------- */
+
+static void tap_send(struct tap *tap, struct tap_building *building)
+{
+    if (building->message == NULL)
+        return;
+    unsigned char *body = sock_message_body(building->message);
+    size_t n_bytes = (size_t)(building->writer.at - body);
+    sock_message_cut(building->message, n_bytes);
+    sock_publish(tap->sock, building->message);
+    building->message = NULL;
+    tap->n_messages++;
+    tap->n_bytes += n_bytes;
+    tap->n_records += building->n_records;
+}
+
+static size_t tap_topic(const struct tap *tap, const struct stream *stream, const char *layer,
+                        unsigned char *ret_topic)
+{
+    const char *levels[3] = {tap->conf->name, stream->name, layer};
+    size_t n_levels = tap->conf->group == CONF_GROUP_TAP      ? 1
+                      : tap->conf->group == CONF_GROUP_STREAM ? 2
+                                                              : 3;
+    size_t n = 0;
+    for (size_t i = 0; i < n_levels; i++) {
+        size_t n_bytes = strlen(levels[i]);
+        if (ret_topic != NULL) {
+            memcpy(ret_topic + n, levels[i], n_bytes);
+            ret_topic[n + n_bytes] = '/';
+        }
+        n += n_bytes + 1;
+    }
+    if (ret_topic != NULL)
+        ret_topic[n] = '\0';
+    return n + 1;
+}
+
+/* Room for a record of n_bytes, and for those of n_frames of frame_bytes that may come. */
+static int tap_start(const struct tap *tap, struct tap_building *building,
+                     const struct stream *stream, const char *layer, size_t n_bytes,
+                     size_t frame_bytes, size_t n_frames)
+{
+    size_t room = TAP_MESSAGE_BYTES;
+    if (n_frames < TAP_MESSAGE_BYTES / frame_bytes)
+        room = n_frames * frame_bytes;
+    if (room < n_bytes)
+        room = n_bytes;
+    size_t topic_bytes = tap_topic(tap, stream, layer, NULL);
+    building->message = sock_message_new(topic_bytes + room);
+    if (building->message == NULL)
+        return -1;
+    unsigned char *body = sock_message_body(building->message);
+    tap_topic(tap, stream, layer, body);
+    building->writer =
+        (struct celltap_writer){.at = body + topic_bytes, .end = body + topic_bytes + room};
+    building->n_records = 0;
+    return 0;
+}
+
+static void tap_put_layer(struct tap *tap, struct tap_building *building, struct tap_layer *layer,
+                          const struct serving *serving, size_t column_ix,
+                          const struct engine_column *column, size_t frame_bytes, size_t n_frames)
+{
+    const struct stream *stream = column->stream;
+    size_t n_bytes = layer->bytes_max + TAP_NAME_BYTES(stream->name_bytes);
+    if (building->message != NULL && (size_t)(building->writer.end - building->writer.at) < n_bytes)
+        tap_send(tap, building);
+    if (building->message == NULL &&
+        tap_start(tap, building, stream, layer->name, n_bytes, frame_bytes, n_frames) != 0) {
+        tap->n_lost++;
+        return;
+    }
+    for (size_t i = 0; i < layer->n_tensors; i++)
+        layer->record[i].values =
+            celltap_panel_tensor(serving->panel, column_ix, layer->layer_ix, layer->tensor_ix[i]);
+    struct celltap_record record = {.stream = stream->name,
+                                    .stream_bytes = stream->name_bytes,
+                                    .seq = column->seq,
+                                    .ts_ns = column->ts_ns,
+                                    .layer = layer->name,
+                                    .n_tensors = layer->n_tensors,
+                                    .tensors = layer->record};
+    celltap_put_record(&building->writer, &record, tap->conf->encoding);
+    building->n_records++;
+}
+
+void tap_put(struct tap *tap, const struct serving *serving, size_t column_ix,
+             const struct engine_column *column, size_t n_left)
+{
+    struct tap_plan *plan = &tap->plans[serving->ix];
+    size_t name_bytes = TAP_NAME_BYTES(column->stream->name_bytes);
+    bool by_layer = tap->conf->group == CONF_GROUP_LAYER;
+    size_t at = tap->conf->group == CONF_GROUP_TAP ? 0 : column->slot * tap->n_per_slot;
+    for (size_t i = 0; i < plan->n_layers; i++) {
+        struct tap_layer *layer = &plan->layers[i];
+        size_t frame_bytes = by_layer ? layer->bytes_max + name_bytes
+                                      : plan->bytes_max + plan->n_layers * name_bytes;
+        tap_put_layer(tap, &tap->building[by_layer ? at + i : at], layer, serving, column_ix,
+                      column, frame_bytes, n_left / tap->conf->every + 1);
+    }
+}
+
+void tap_slot_left(struct tap *tap, size_t slot)
+{
+    if (tap->conf->group == CONF_GROUP_TAP)
+        return;
+    for (size_t i = 0; i < tap->n_per_slot; i++)
+        tap_send(tap, &tap->building[slot * tap->n_per_slot + i]);
+}
+
+void tap_turn_end(struct tap *tap)
+{
+    if (tap->conf->group == CONF_GROUP_TAP)
+        tap_send(tap, &tap->building[0]);
+}

@@ -1,0 +1,39 @@
+/* taps.h - all taps: those of the configuration and those opened by request.
+ *
+ *     engine --stepped--> for each tap with a subscriber that selects the stream: tap_put
+ *
+ * Which taps select a stream is kept in the stream as one bit per tap, and found again after a
+ * change of the taps.  The loop's thread only. */
+#ifndef DAEMON_TAPS_H
+#define DAEMON_TAPS_H
+
+#include "daemon/tap.h"
+
+#define TAPS_MAX         64 /* bits of stream->taps */
+#define TAPS_DYNAMIC_MAX 16 /* of them, opened by request */
+
+#define TAPS_LEFT_MS  5000  /* a tap by request ends so long after its last subscriber */
+#define TAPS_NEVER_MS 30000 /* ... and so long after nobody came */
+
+struct taps {
+    struct tap *list[TAPS_MAX]; /* owned; NULL: free */
+    uint64_t version;           /* changes with the list; never 0 */
+    uint64_t n_opened;          /* by request, since the start: their names */
+};
+
+/* What the engine calls. */
+struct engine_sink taps_sink(struct taps *taps);
+
+/* Takes a tap over.  -1: there are TAPS_MAX (or TAPS_DYNAMIC_MAX by request). */
+int taps_add(struct taps *taps, struct tap *tap);
+struct tap *taps_find(const struct taps *taps, const char *name);
+size_t taps_n_dynamic(const struct taps *taps);
+void taps_close(struct taps *taps, struct tap *tap); /* removes and frees */
+void taps_done(struct taps *taps);
+
+void taps_turn_end(struct taps *taps);
+
+/* Closes the taps by request that nobody wants any more. */
+void taps_expire(struct taps *taps, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,222 @@
+"""daemon.py - the real daemon, run in a directory of its own, for the tests in tests/daemon/.
+
+    with Daemon(config) as daemon:       started, READY
+        push = sp.Push(daemon.url("ingest"))
+        ...
+    # stopped with SIGTERM, exit code 0, nothing left behind
+
+Programs are those of $CELLTAP_BUILD (default: build); $CELLTAP_WRAP is put before the daemon's
+command line (valgrind and the like).  Nothing sleeps to let things settle: it waits for an event
+with a deadline.
+"""
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgpack
+
+import sp
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("CELLTAP_BUILD", "build"))
+SLOW = 10.0 if os.environ.get("CELLTAP_WRAP") or "san" in os.path.basename(BUILD) else 1.0
+TIMEOUT_S = 20.0 * SLOW
+
+# A network of 3 values: layers lstms.0 (LSTM, 5 units), lstms.1 (LSTM, 4 units), fc (Dense, 2).
+MODEL = os.path.join(ROOT, "tests", "support", "small.onnx")
+N_VALUES = 3
+
+
+def wait_until(condition, what, timeout_s=TIMEOUT_S):
+    """Waits until condition() is true and returns its value."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited %g s for: %s" % (timeout_s, what))
+        time.sleep(0.005)
+
+
+class Daemon:
+    """config: the configuration as a dict without runtime_dir and state_dir, or None for one model
+    for all streams, PULL and REP ingest and a tap `all` of everything."""
+
+    def __init__(self, config=None, start=True, environment=None):
+        self.directory = tempfile.mkdtemp(prefix="ct")
+        self.path = os.path.join(self.directory, "celltapd.yaml")
+        self.process = None
+        self.environment = environment or {}
+        self.write(config if config is not None else self.default())
+        if start:
+            self.start()
+
+    # ---- configuration
+
+    def default(self, **more):
+        """The default configuration, with keys replaced."""
+        config = {
+            "models": [{"name": "m", "file": MODEL, "streams": ["*"]}],
+            "ingest": [{"socket": "pull", "listen": [self.url("ingest")]},
+                       {"socket": "rep", "listen": [self.url("ack")]}],
+            "taps": [{"name": "all", "listen": [self.url("all")], "tensors": ["*"]}],
+        }
+        config.update(more)
+        return config
+
+    def write(self, config):
+        """Writes the configuration: JSON is YAML."""
+        whole = {"runtime_dir": self.directory, "state_dir": self.directory,
+                 "control": {"listen": [self.url("control")]}}
+        whole.update(config)
+        with open(self.path + ".new", "w", encoding="utf-8") as file:
+            json.dump(whole, file)
+        os.rename(self.path + ".new", self.path)
+
+    def url(self, name):
+        return "ipc://%s/%s.ipc" % (self.directory, name)
+
+    # ---- life
+
+    def start(self, wait=True):
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify_path = os.path.join(self.directory, "notify")
+        if os.path.exists(notify_path):
+            os.unlink(notify_path)
+        self.notify.bind(notify_path)
+        self.notified = []
+        self.log_path = os.path.join(self.directory, "log")
+        environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
+        command = shlex.split(os.environ.get("CELLTAP_WRAP", "")) + [
+            os.path.join(BUILD, "celltapd"), "--config", self.path, "--log-level", "debug"]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=environment)
+        if wait:
+            self.wait_notified("READY=1")
+
+    def notifications(self):
+        """What the daemon has told systemd so far, line by line."""
+        self.notify.setblocking(False)
+        try:
+            while True:
+                self.notified += self.notify.recv(4096).decode().split("\n")
+        except BlockingIOError:
+            return self.notified
+
+    def wait_notified(self, line, timeout_s=TIMEOUT_S):
+        def look():
+            if any(got.startswith(line) for got in self.notifications()):
+                return True
+            if self.process.poll() is not None:
+                raise AssertionError("the daemon ended: " + self.log())
+            return False
+        wait_until(look, line, timeout_s)
+
+    def log(self):
+        with open(self.log_path, errors="replace", encoding="utf-8") as file:
+            return file.read()
+
+    def wait_log(self, text, timeout_s=TIMEOUT_S):
+        wait_until(lambda: text in self.log(), "log line " + text, timeout_s)
+
+    def wait_end(self, timeout_s=TIMEOUT_S):
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError("the daemon does not end: " + self.log()) from None
+
+    def terminate(self):
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait_end()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def rss_bytes(self):
+        with open("/proc/%d/statm" % self.process.pid, encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def close(self):
+        """Kills it if it still runs, and removes its directory."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if getattr(self, "notify", None) is not None:
+            self.notify.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None and self.process is not None and self.process.poll() is None:
+                code = self.terminate()
+                if code != 0:
+                    raise AssertionError("exit code %s: %s" % (code, self.log()))
+            elif kind is not None:
+                sys.stderr.write(self.log() if self.process else "")
+        finally:
+            self.close()
+
+    # ---- talking to it
+
+    def control(self, cmd, **more):
+        """A control request; the reply as a dict."""
+        with sp.Req(self.url("control"), TIMEOUT_S) as req:
+            return msgpack.unpackb(req.request(msgpack.packb(dict(cmd=cmd, **more))))
+
+    def status(self):
+        return self.control("status")
+
+    def subscribe(self, url):
+        """A subscriber that the daemon knows of."""
+        name_of = {u: tap["name"] for tap in self.status()["taps"] for u in tap["urls"]}
+        def count():
+            return sum(tap["subscribers"] for tap in self.status()["taps"]
+                       if tap["name"] == name_of[url])
+        before = count()
+        sub = sp.Sub(url, TIMEOUT_S)
+        wait_until(lambda: count() > before, "the subscriber at " + url)
+        return sub
+
+    def wait_accepted(self, n, timeout_s=TIMEOUT_S):
+        wait_until(lambda: self.status()["accepted"] >= n, "%d frames accepted" % n, timeout_s)
+
+
+def frame(stream, values, **more):
+    return msgpack.packb(dict(stream=stream, values=values, **more))
+
+
+def feed(req, frames):
+    """Sends frames to a REP ingest; the reply as a dict."""
+    return msgpack.unpackb(req.request(b"".join(frames)))
+
+
+def split(message):
+    """A tap's message: (topic, [record, ...])."""
+    topic, _, body = message.partition(b"\0")
+    unpacker = msgpack.Unpacker(strict_map_key=False)
+    unpacker.feed(body)
+    return topic.decode(), list(unpacker)
+
+
+def records(sub, n):
+    """The next n records as [(topic, record), ...]; fails if they come with others behind."""
+    got = []
+    while len(got) < n:
+        topic, some = split(sub.receive())
+        got += [(topic, record) for record in some]
+    if len(got) != n:
+        raise AssertionError("expected %d records, got %d" % (n, len(got)))
+    return got
