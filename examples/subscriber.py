@@ -21,7 +21,7 @@ import msgpack
 import numpy as np
 
 SUB, PUB = 0x21, 0x20  # protocol numbers in the greeting
-RETRY_S = 0.5
+RETRY_S = 0.2
 
 
 def connect(url):
@@ -69,13 +69,17 @@ def records(message):
 def subscribe(url, topic=""):
     """Every record below a topic, for ever; comes back when the daemon does."""
     prefix = topic.encode()
+    waiting = False
     while True:
         try:
             for message in messages(url):
+                waiting = False
                 if message.startswith(prefix):
                     yield from records(message)
         except OSError as error:
-            print("%s: %s; trying again" % (url, error.strerror or error), file=sys.stderr)
+            if not waiting:
+                print("%s: %s; waiting" % (url, error.strerror or error), file=sys.stderr)
+            waiting = True
         time.sleep(RETRY_S)
 
 

@@ -46,9 +46,10 @@ def main():
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=DEADLINE_S)
     output = done.stdout.decode()
-    for wanted in ("pump/1 seq 1 lstm h[16] min", "pump/1 seq 2 lstm c[16] min",
-                   "pump/1 seq 20 fc output[2] min", "daemon ended with 0"):
-        assert wanted in output, output
+    # Which timestep is the first one seen depends on who was ready first.
+    for wanted in (r"pump/1 seq \d+ lstm h\[16\] min", r"pump/1 seq \d+ lstm c\[16\] min",
+                   r"pump/1 seq \d+ fc output\[2\] min", "daemon ended with 0"):
+        assert re.search(wanted, output), output
     print("2 passed, 0 failed")
     return 0
 
