@@ -130,7 +130,7 @@ int celltap_record_tensor_read(const struct celltap_record_view *record,
 {
     const unsigned char *at = *cursor;
     struct celltap_token name;
-    size_t n_values;
+    size_t n_values = 0;
     int err = celltap_token_read(&at, end, &name);
     if (err == 0 && name.kind != CELLTAP_TOKEN_STR)
         err = CELLTAP_ETYPE;

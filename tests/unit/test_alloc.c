@@ -1,9 +1,8 @@
 /* test_alloc.c - the only way to memory: aligned, zeroed, counted, able to fail. */
-#include <check.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "lib/base/alloc.h"
+#include "tests/support/suite.h"
 
 START_TEST(test_alloc_when_asked_then_is_zeroed_and_aligned)
 {
@@ -58,16 +57,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("alloc");
-    tcase_add_test(cases, test_alloc_when_asked_then_is_zeroed_and_aligned);
-    tcase_add_test(cases, test_alloc_when_size_overflows_then_is_null);
-    tcase_add_test(cases, test_alloc_when_told_to_fail_then_fails_from_the_nth_on);
-    tcase_add_test(cases, test_alloc_when_freed_then_is_not_counted);
-    Suite *suite = suite_create("alloc");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_alloc_when_asked_then_is_zeroed_and_aligned,
+        test_alloc_when_size_overflows_then_is_null,
+        test_alloc_when_told_to_fail_then_fails_from_the_nth_on,
+        test_alloc_when_freed_then_is_not_counted,
+        NULL,
+    };
+    return suite_run("alloc", tests, 4);
 }

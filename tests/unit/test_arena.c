@@ -1,11 +1,10 @@
 /* test_arena.c - many small things that are freed together. */
-#include <check.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/alloc.h"
 #include "lib/base/arena.h"
+#include "tests/support/suite.h"
 
 START_TEST(test_arena_when_taken_from_then_pieces_are_zeroed_and_apart)
 {
@@ -74,16 +73,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("arena");
-    tcase_add_test(cases, test_arena_when_taken_from_then_pieces_are_zeroed_and_apart);
-    tcase_add_test(cases, test_arena_when_piece_is_larger_than_a_block_then_fits);
-    tcase_add_test(cases, test_arena_when_text_is_copied_then_ends_with_nul);
-    tcase_add_test(cases, test_arena_when_memory_is_out_then_is_null_and_keeps_the_rest);
-    Suite *suite = suite_create("arena");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_arena_when_taken_from_then_pieces_are_zeroed_and_apart,
+        test_arena_when_piece_is_larger_than_a_block_then_fits,
+        test_arena_when_text_is_copied_then_ends_with_nul,
+        test_arena_when_memory_is_out_then_is_null_and_keeps_the_rest,
+        NULL,
+    };
+    return suite_run("arena", tests, 4);
 }

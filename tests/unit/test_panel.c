@@ -1,9 +1,7 @@
 /* test_panel.c - stepping: what lands where, what is refused, and that nothing is allocated. */
-#include <check.h>
-#include <stdlib.h>
-
 #include "lib/base/alloc.h"
 #include "lib/stream/stream.h"
+#include "tests/support/suite.h"
 #include "tests/support/toy.h"
 
 #define PANEL_STREAMS 4
@@ -165,19 +163,15 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("panel");
-    tcase_add_test(cases, test_step_when_called_then_panel_shows_the_timestep);
-    tcase_add_test(cases, test_step_many_when_called_then_column_i_is_stream_i);
-    tcase_add_test(cases, test_step_many_when_argument_is_wrong_then_nothing_changes);
-    tcase_add_test(cases, test_step_many_when_there_are_no_streams_then_does_nothing);
-    tcase_add_test(cases, test_step_when_memory_is_out_then_still_works);
-    tcase_add_test(cases, test_panel_when_width_is_wrong_or_memory_out_then_nothing_is_kept);
-    tcase_add_test(cases, test_panel_tensor_when_index_is_out_of_range_then_is_null);
-    Suite *suite = suite_create("panel");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_step_when_called_then_panel_shows_the_timestep,
+        test_step_many_when_called_then_column_i_is_stream_i,
+        test_step_many_when_argument_is_wrong_then_nothing_changes,
+        test_step_many_when_there_are_no_streams_then_does_nothing,
+        test_step_when_memory_is_out_then_still_works,
+        test_panel_when_width_is_wrong_or_memory_out_then_nothing_is_kept,
+        test_panel_tensor_when_index_is_out_of_range_then_is_null,
+        NULL,
+    };
+    return suite_run("panel", tests, 4);
 }

@@ -1,9 +1,7 @@
 /* test_stream.c - a stream's states: where they start, what they cost, who holds the model. */
-#include <check.h>
-#include <stdlib.h>
-
 #include "lib/base/alloc.h"
 #include "lib/stream/stream.h"
+#include "tests/support/suite.h"
 #include "tests/support/toy.h"
 
 START_TEST(test_stream_when_new_then_has_initial_states)
@@ -106,19 +104,15 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("stream");
-    tcase_add_test(cases, test_stream_when_new_then_has_initial_states);
-    tcase_add_test(cases, test_stream_when_reset_then_is_like_new);
-    tcase_add_test(cases, test_stream_when_alive_then_holds_one_reference);
-    tcase_add_test(cases, test_stream_when_memory_is_out_then_nothing_is_kept);
-    tcase_add_test(cases, test_stream_when_model_is_too_large_then_is_refused);
-    tcase_add_test(cases, test_stream_when_model_keeps_nothing_then_still_works);
-    tcase_add_test(cases, test_stream_when_idle_then_costs_states_and_a_cache_line);
-    Suite *suite = suite_create("stream");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_stream_when_new_then_has_initial_states,
+        test_stream_when_reset_then_is_like_new,
+        test_stream_when_alive_then_holds_one_reference,
+        test_stream_when_memory_is_out_then_nothing_is_kept,
+        test_stream_when_model_is_too_large_then_is_refused,
+        test_stream_when_model_keeps_nothing_then_still_works,
+        test_stream_when_idle_then_costs_states_and_a_cache_line,
+        NULL,
+    };
+    return suite_run("stream", tests, 4);
 }

@@ -1,10 +1,9 @@
 /* test_wire_float.c - float16 against its definition, over all of its 65,536 values. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "lib/wire/wire_float.h"
+#include "tests/support/suite.h"
 
 /* The value of a half as IEEE 754 defines it, in double. */
 static double half_value(uint16_t half)
@@ -109,17 +108,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_float");
-    tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, test_half_when_any_then_is_the_float_of_its_definition);
-    tcase_add_test(cases, test_float_when_between_two_halves_then_nearest_and_ties_to_even);
-    tcase_add_test(cases, test_float_when_random_then_nearest);
-    tcase_add_test(cases, test_floats_when_stored_then_are_little_endian);
-    Suite *suite = suite_create("wire_float");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_half_when_any_then_is_the_float_of_its_definition,
+        test_float_when_between_two_halves_then_nearest_and_ties_to_even,
+        test_float_when_random_then_nearest,
+        test_floats_when_stored_then_are_little_endian,
+        NULL,
+    };
+    return suite_run("wire_float", tests, 60);
 }

@@ -1,11 +1,11 @@
 /* test_wire_frame.c - frames read: samples that Python's msgpack made, and everything a frame can
  * have wrong. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/celltap_wire.h"
+#include "tests/support/suite.h"
 
 #define TEXT(text) text, sizeof(text) - 1
 
@@ -293,22 +293,18 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_frame");
-    tcase_add_test(cases, test_frame_when_values_are_an_array_then_all_numbers_are_read);
-    tcase_add_test(cases, test_frame_when_values_are_a_bin_then_they_are_little_endian);
-    tcase_add_test(cases, test_frame_values_when_not_finite_as_float_then_are_missing);
-    tcase_add_test(cases, test_frame_when_content_is_at_fault_then_only_that_frame_is);
-    tcase_add_test(cases, test_frame_when_bytes_cannot_be_walked_then_cursor_is_at_the_end);
-    tcase_add_test(cases, test_frame_when_key_is_unknown_or_twice_then_is_ignored_or_last_counts);
-    tcase_add_test(cases, test_frame_when_there_are_no_values_then_is_a_frame_of_none);
-    tcase_add_test(cases, test_frame_when_seq_and_ts_are_at_their_borders_then_are_taken);
-    tcase_add_test(cases, test_stream_name_when_any_byte_then_only_the_listed_are_ok);
-    tcase_add_test(cases, test_frame_when_written_then_is_read_back);
-    Suite *suite = suite_create("wire_frame");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_frame_when_values_are_an_array_then_all_numbers_are_read,
+        test_frame_when_values_are_a_bin_then_they_are_little_endian,
+        test_frame_values_when_not_finite_as_float_then_are_missing,
+        test_frame_when_content_is_at_fault_then_only_that_frame_is,
+        test_frame_when_bytes_cannot_be_walked_then_cursor_is_at_the_end,
+        test_frame_when_key_is_unknown_or_twice_then_is_ignored_or_last_counts,
+        test_frame_when_there_are_no_values_then_is_a_frame_of_none,
+        test_frame_when_seq_and_ts_are_at_their_borders_then_are_taken,
+        test_stream_name_when_any_byte_then_only_the_listed_are_ok,
+        test_frame_when_written_then_is_read_back,
+        NULL,
+    };
+    return suite_run("wire_frame", tests, 10);
 }

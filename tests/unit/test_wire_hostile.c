@@ -4,12 +4,12 @@
  * What every reader must keep, whatever it is given: the cursor goes forward and never beyond the
  * end, a code is one of the wire's, and a view lies inside its message.  A sanitizer or valgrind
  * sees the byte too many. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/celltap_wire.h"
+#include "tests/support/suite.h"
 
 #define HOSTILE_VALUES_MAX 64
 
@@ -191,17 +191,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_hostile");
-    tcase_set_timeout(cases, 120);
-    tcase_add_test(cases, test_readers_when_cut_at_any_byte_then_stay_inside);
-    tcase_add_test(cases, test_readers_when_any_byte_is_changed_then_stay_inside);
-    tcase_add_test(cases, test_readers_when_bytes_are_random_then_stay_inside);
-    tcase_add_test(cases, test_readers_when_message_is_large_then_are_linear);
-    Suite *suite = suite_create("wire_hostile");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_readers_when_cut_at_any_byte_then_stay_inside,
+        test_readers_when_any_byte_is_changed_then_stay_inside,
+        test_readers_when_bytes_are_random_then_stay_inside,
+        test_readers_when_message_is_large_then_are_linear,
+        NULL,
+    };
+    return suite_run("wire_hostile", tests, 120);
 }

@@ -1,10 +1,10 @@
 /* test_wire_record.c - activation records: written in every encoding, read back, refused. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/celltap_wire.h"
+#include "tests/support/suite.h"
 
 #define TEXT(text) text, sizeof(text) - 1
 
@@ -220,19 +220,15 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_record");
-    tcase_add_test(cases, test_record_when_written_then_is_what_python_writes);
-    tcase_add_test(cases, test_record_when_read_back_then_is_the_same_in_every_encoding);
-    tcase_add_test(cases, test_record_when_values_are_not_finite_then_they_stay);
-    tcase_add_test(cases, test_record_tensor_when_room_is_short_then_the_rest_is_left_out);
-    tcase_add_test(cases, test_record_when_at_fault_then_the_next_one_is_still_read);
-    tcase_add_test(cases, test_record_when_keys_are_in_another_order_then_is_read);
-    tcase_add_test(cases, test_record_bytes_max_when_asked_then_is_enough_and_close);
-    Suite *suite = suite_create("wire_record");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_record_when_written_then_is_what_python_writes,
+        test_record_when_read_back_then_is_the_same_in_every_encoding,
+        test_record_when_values_are_not_finite_then_they_stay,
+        test_record_tensor_when_room_is_short_then_the_rest_is_left_out,
+        test_record_when_at_fault_then_the_next_one_is_still_read,
+        test_record_when_keys_are_in_another_order_then_is_read,
+        test_record_bytes_max_when_asked_then_is_enough_and_close,
+        NULL,
+    };
+    return suite_run("wire_record", tests, 10);
 }

@@ -1,10 +1,10 @@
 /* test_wire_token.c - MessagePack token by token, checked against msgpack-c's own reader. */
-#include <check.h>
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/wire/wire_token.h"
+#include "tests/support/suite.h"
 
 #define BYTES(text) (const unsigned char *)(text), sizeof(text) - 1
 
@@ -352,22 +352,17 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_token");
-    tcase_set_timeout(cases, 60);
-    tcase_add_test(cases, test_token_when_integer_then_is_uint_or_int_by_sign);
-    tcase_add_test(cases, test_token_when_any_first_byte_then_agrees_with_msgpack_c);
-    tcase_add_test(cases, test_token_when_cut_short_then_is_truncated_and_cursor_stays);
-    tcase_add_test(cases, test_token_when_size_is_a_lie_then_is_truncated);
-    tcase_add_test(cases, test_token_when_byte_is_c1_then_is_not_msgpack);
-    tcase_add_test(cases, test_skip_when_nested_beyond_the_limit_then_is_refused);
-    tcase_add_test(cases, test_skip_when_nested_a_million_times_then_returns);
-    tcase_add_test(cases, test_map_find_when_key_is_there_then_last_one_counts);
-    tcase_add_test(cases, test_token_is_when_compared_then_wants_the_whole_str);
-    Suite *suite = suite_create("wire_token");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_token_when_integer_then_is_uint_or_int_by_sign,
+        test_token_when_any_first_byte_then_agrees_with_msgpack_c,
+        test_token_when_cut_short_then_is_truncated_and_cursor_stays,
+        test_token_when_size_is_a_lie_then_is_truncated,
+        test_token_when_byte_is_c1_then_is_not_msgpack,
+        test_skip_when_nested_beyond_the_limit_then_is_refused,
+        test_skip_when_nested_a_million_times_then_returns,
+        test_map_find_when_key_is_there_then_last_one_counts,
+        test_token_is_when_compared_then_wants_the_whole_str,
+        NULL,
+    };
+    return suite_run("wire_token", tests, 60);
 }

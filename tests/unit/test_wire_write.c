@@ -1,10 +1,10 @@
 /* test_wire_write.c - what is written is what msgpack-c reads, and stays inside its window. */
-#include <check.h>
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/celltap_wire.h"
+#include "tests/support/suite.h"
 
 /* One of everything, with strs, bins and counts on both sides of each border of a head's size. */
 static void write_everything(struct celltap_writer *writer)
@@ -140,16 +140,12 @@ END_TEST
 
 int main(void)
 {
-    TCase *cases = tcase_create("wire_write");
-    tcase_add_test(cases, test_put_when_read_by_msgpack_c_then_is_the_same);
-    tcase_add_test(cases, test_put_integer_when_at_a_border_then_is_shortest);
-    tcase_add_test(cases, test_put_when_window_is_too_small_then_is_full_and_stays_inside);
-    tcase_add_test(cases, test_put_when_count_is_beyond_msgpack_then_is_full);
-    Suite *suite = suite_create("wire_write");
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const TTest *const tests[] = {
+        test_put_when_read_by_msgpack_c_then_is_the_same,
+        test_put_integer_when_at_a_border_then_is_shortest,
+        test_put_when_window_is_too_small_then_is_full_and_stays_inside,
+        test_put_when_count_is_beyond_msgpack_then_is_full,
+        NULL,
+    };
+    return suite_run("wire_write", tests, 30);
 }
