@@ -151,7 +151,7 @@ void store_close(struct store *store)
 static void store_name(const char *name, char *ret_name)
 {
     size_t n = 0;
-    for (; name[n] && n < STORE_NAME_MAX; n++) {
+    for (; n < STORE_NAME_MAX && name[n]; n++) {
         unsigned char byte = (unsigned char)name[n];
         ret_name[n] = byte == '/' || byte < 0x20 || byte == 0x7f ? '_' : name[n];
     }

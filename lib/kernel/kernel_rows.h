@@ -121,9 +121,9 @@ ROWS_TILE(1, 6)
 ROWS_TILE(1, 7)
 ROWS_TILE(1, 8)
 #define ROWS_ENTRY(C, V) [C - 1][V - 1] = rows_tile_##C##_##V,
-    static rows_tile_function *const rows_tiles[TILE_COLUMNS][KERNEL_GROUP] = {
-        ROWS_TILES(ROWS_ENTRY, 1) ROWS_TILES(ROWS_ENTRY, 2) ROWS_TILES(ROWS_ENTRY, 3)
-            ROWS_ENTRY(1, 5) ROWS_ENTRY(1, 6) ROWS_ENTRY(1, 7) ROWS_ENTRY(1, 8)};
+static rows_tile_function *const rows_tiles[TILE_COLUMNS][KERNEL_GROUP] = {
+    ROWS_TILES(ROWS_ENTRY, 1) ROWS_TILES(ROWS_ENTRY, 2) ROWS_TILES(ROWS_ENTRY, 3) ROWS_ENTRY(1, 5)
+        ROWS_ENTRY(1, 6) ROWS_ENTRY(1, 7) ROWS_ENTRY(1, 8)};
 #undef ROWS_TILE
 #undef ROWS_TILES
 #undef ROWS_ENTRY

@@ -57,14 +57,22 @@ struct promise {
 };
 
 static const struct promise promises[] = {
-    {{CELL_SIGMOID, 0, 0}, 0, 1.5e-7},     {{CELL_TANH, 0, 0}, 4, 1.5e-7},
-    {{CELL_EXP, 0, 0}, 2, 0},              {{CELL_LOG, 0, 0}, 2, 0},
-    {{CELL_ERF, 0, 0}, 2, 0},              {{CELL_SOFTPLUS, 0, 0}, 4, 0},
-    {{CELL_ELU, 1, 0}, 4, 0},              {{CELL_SELU, 1.67326324f, 1.05070102f}, 6, 0},
-    {{CELL_SOFTSIGN, 0, 0}, 2, 0},         {{CELL_GELU, 0, 0}, 4, 4e-7},
-    {{CELL_GELU_TANH, 0, 0}, 8, 6e-7},     {{CELL_SCALED_TANH, 1.5f, 0.5f}, 5, 2.3e-7},
-    {{CELL_HARD_SIGMOID, .2f, .5f}, 1, 0}, {{CELL_SQRT, 0, 0}, 1, 0},
-    {{CELL_AFFINE, 0.5f, 0.25f}, 1, 0},    {{CELL_LEAKY_RELU, 0.01f, 0}, 1, 0},
+    {{CELL_SIGMOID, 0, 0}, 0, 1.5e-7},
+    {{CELL_TANH, 0, 0}, 4, 1.5e-7},
+    {{CELL_EXP, 0, 0}, 2, 0},
+    {{CELL_LOG, 0, 0}, 2, 0},
+    {{CELL_ERF, 0, 0}, 2, 0},
+    {{CELL_SOFTPLUS, 0, 0}, 4, 0},
+    {{CELL_ELU, 1, 0}, 4, 0},
+    {{CELL_SELU, 1.67326324f, 1.05070102f}, 6, 0},
+    {{CELL_SOFTSIGN, 0, 0}, 2, 0},
+    {{CELL_GELU, 0, 0}, 4, 4e-7},
+    {{CELL_GELU_TANH, 0, 0}, 8, 6e-7},
+    {{CELL_SCALED_TANH, 1.5f, 0.5f}, 5, 2.3e-7},
+    {{CELL_HARD_SIGMOID, .2f, .5f}, 1, 0},
+    {{CELL_SQRT, 0, 0}, 1, 0},
+    {{CELL_AFFINE, 0.5f, 0.25f}, 1, 0},
+    {{CELL_LEAKY_RELU, 0.01f, 0}, 1, 0},
 };
 
 static double ulp_of(double y)
@@ -217,9 +225,9 @@ int main(void)
     tcase_add_test(tcase, test_function_when_the_truth_is_bent_then_it_is_noticed);
     tcase_add_test(tcase, test_function_when_at_its_limits_then_they_are_exact);
     tcase_add_test(tcase, test_function_when_it_is_a_gate_then_it_stays_in_its_range);
-    tcase_add_loop_test(
-        tcase, test_function_when_computed_by_another_kernel_then_the_bits_are_the_same, 0,
-        KERNEL_N_FUNCTIONS);
+    tcase_add_loop_test(tcase,
+                        test_function_when_computed_by_another_kernel_then_the_bits_are_the_same, 0,
+                        KERNEL_N_FUNCTIONS);
     Suite *suite = suite_create("functions");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -25,7 +25,6 @@ GLOBALS = {
     "cli/stop.c": ("stop_signal", "what a signal handler can reach has to be static"),
     "lib/kernel/kernel_pick.c": ("kernel_picked", "the kernel, chosen at the first call"),
     "lib/base/alloc.c": (".*", "tests make the Nth allocation fail and count those alive"),
-    "lib/kernel/kernel_pick.c": ("kernel_picked", "the kernel in use, picked once"),
 }
 EXPORTED = re.compile(r"^[0-9a-f]* *([A-TV-Z]) (\S+)$", re.M)
 WRITABLE = re.compile(r"^[0-9a-f]* *([BbDdCGgSs]) (\S+)$", re.M)
