@@ -100,6 +100,8 @@ $(BUILD)/celltapd: $(DAEMON_OBJ) $(LIB_A)
 $(BUILD)/celltap: $(CLI_OBJ) $(LIB_A)
 	$(CC) $(OPT) $(CFLAGS) -o $@ $(CLI_OBJ) $(LIB_A) $(LIB_LIBS) $(CLI_LIBS)
 
+# Examples include <celltap.h>, as their readers do.
+$(EXAMPLE_BIN:=.o): ALL_CFLAGS += -Ilib
 $(BUILD)/examples/%: $(BUILD)/examples/%.o $(LIB_A)
 	$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS) $(EXAMPLE_LIBS)
 
