@@ -237,7 +237,7 @@ int lower_move_concat(struct lower *lower, const struct graph_node *node)
     if (err == 0)
         err = move_concat(&lower->load, values, n, axis, &to);
     size_t slot, before = lower->plan.n_steps;
-    if (err == 0 && to.data && n > 1) { /* a layer of its own: what the graph calls it */
+    if (err == 0 && to.data && n > 1 && axis + 1 == to.n_axes) { /* of features: a layer */
         err = lower_slot(lower, node, &to, &slot);
         if (err == 0 && lower->plan.n_steps > before)
             lower->plan.steps[before].layer = true;
