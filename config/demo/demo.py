@@ -214,7 +214,7 @@ def summary(status, counter, seconds):
     print()
     print("frames in     %d in %.1f s: %d frames/s, %.0f times as fast as the heart"
           % (accepted, seconds, accepted / seconds, accepted / seconds / RATE_HZ))
-    print("              %d rejected, %d streams" % (status["rejected"], status["streams"]))
+    print("rejected      %d" % status["rejected"])
     for layer, n in counter.records.items():
         print("records out   %-8s %d" % (layer, n))
     print("dropped       %d" % counter.lost)
