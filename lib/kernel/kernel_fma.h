@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 typedef float kernel_f4 __attribute__((vector_size(16)));
+typedef float kernel_f2 __attribute__((vector_size(8)));
 typedef double kernel_d2 __attribute__((vector_size(16)));
 typedef int64_t kernel_l2 __attribute__((vector_size(16)));
 
@@ -30,13 +31,22 @@ static inline kernel_d2 kernel_fma_odd(kernel_d2 a, kernel_d2 b, kernel_d2 c)
     return (kernel_d2)((kernel_l2)s + step);
 }
 
+static inline kernel_d2 kernel_fma_low(kernel_f4 v)
+{
+    return __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1), kernel_d2);
+}
+
+static inline kernel_d2 kernel_fma_high(kernel_f4 v)
+{
+    return __builtin_convertvector(__builtin_shufflevector(v, v, 2, 3), kernel_d2);
+}
+
 static inline kernel_f4 kernel_fma_f4(kernel_f4 a, kernel_f4 b, kernel_f4 c)
 {
-    kernel_d2 low =
-        kernel_fma_odd((kernel_d2){a[0], a[1]}, (kernel_d2){b[0], b[1]}, (kernel_d2){c[0], c[1]});
-    kernel_d2 high =
-        kernel_fma_odd((kernel_d2){a[2], a[3]}, (kernel_d2){b[2], b[3]}, (kernel_d2){c[2], c[3]});
-    return (kernel_f4){(float)low[0], (float)low[1], (float)high[0], (float)high[1]};
+    kernel_d2 low = kernel_fma_odd(kernel_fma_low(a), kernel_fma_low(b), kernel_fma_low(c));
+    kernel_d2 high = kernel_fma_odd(kernel_fma_high(a), kernel_fma_high(b), kernel_fma_high(c));
+    return __builtin_shufflevector(__builtin_convertvector(low, kernel_f2),
+                                   __builtin_convertvector(high, kernel_f2), 0, 1, 2, 3);
 }
 
 #endif

@@ -3,54 +3,50 @@
  * Nothing here asks libm, and a NaN stays a NaN: vf_min and vf_max give their second argument then.
  * What is promised of each of them, against the true value and over all floats, is tested. */
 
-/* sigmoid and tanh share a rational minimax of tanh(x) / x, of degree 8/8, found by Remez' exchange
- * on [0, 9.01] and then rounded so that the limits come out exactly. */
-#define TANH_LIMIT 9.01f
-#define TANH_P0    1.0f
-#define TANH_P1    0.133803713271178447f
-#define TANH_P2    0.00349481075717047275f
-#define TANH_P3    0.0000205962696594598113f
-#define TANH_P4    1.33368428456587998e-8f
-#define TANH_Q1    0.467136867427306581f
-#define TANH_Q2    0.0258740255744809157f
-#define TANH_Q3    0.000328436277685458929f
-#define TANH_Q4    7.76928073637426407e-7f
-
 INLINE vf clamp(vf x, float low, float high)
 {
     return vf_min(vf_set1(high), vf_max(vf_set1(low), x));
 }
 
-/* scale tanh(x / divide), divide a power of two: the same bits as with the divisions done. */
-INLINE vf tanh_scaled(vf x, float scale, float divide)
+/* 2^t = scale 2^f with |f| <= 1/2, t = x * factor in -126.5 .. 128.5; from 127.5 on the scale is
+ * infinite.  The magic number rounds t to an integer and has the exponent's bias in its low bits. */
+INLINE vf exp2_split(vf x, float factor, vf *ret_scale)
 {
-    float d2 = 1.0f / (divide * divide), d1 = scale / divide;
-    x = clamp(x, -TANH_LIMIT * divide, TANH_LIMIT * divide);
-    vf u = vf_mul(x, x);
-    vf p =
-        vf_fma(u, vf_set1(TANH_P4 * d2 * d2 * d2 * d2 * d1), vf_set1(TANH_P3 * d2 * d2 * d2 * d1));
-    vf q = vf_fma(u, vf_set1(TANH_Q4 * d2 * d2 * d2 * d2), vf_set1(TANH_Q3 * d2 * d2 * d2));
-    p = vf_fma(u, p, vf_set1(TANH_P2 * d2 * d2 * d1));
-    q = vf_fma(u, q, vf_set1(TANH_Q2 * d2 * d2));
-    p = vf_fma(u, p, vf_set1(TANH_P1 * d2 * d1));
-    q = vf_fma(u, q, vf_set1(TANH_Q1 * d2));
-    p = vf_fma(u, p, vf_set1(TANH_P0 * d1));
-    q = vf_fma(u, q, vf_set1(1.0f));
-    return vf_div(vf_mul(x, p), q);
+    vf magic = vf_set1(0x1.8p23f + 127);
+    vf shifted = vf_fma(x, vf_set1(factor), magic);
+    *ret_scale = vf_bits(vi_shl(vi_bits(shifted), 23));
+    return vf_fma(x, vf_set1(factor), vf_sub(magic, shifted));
 }
 
-/* Within 1.5e-7; odd; exactly 1 from the limit on. */
-INLINE vf fn_tanh(vf x, vf alpha, vf beta)
-{
-    (void)alpha, (void)beta;
-    return tanh_scaled(x, 1, 1);
-}
+#define LOG2_E 0x1.715476p+0f
 
-/* 1/2 + 1/2 tanh(x / 2).  Within 1.5e-7; exactly 0 and 1 beyond the limits. */
+/* 1 / (1 + exp(-x)).  Within 1.5e-7; 0.5 at 0; exactly 0 below -89 and 1 above 18. */
 INLINE vf fn_sigmoid(vf x, vf alpha, vf beta)
 {
     (void)alpha, (void)beta;
-    return vf_add(vf_set1(0.5f), tanh_scaled(x, 0.5f, 2));
+    vf scale, f = exp2_split(clamp(x, -89, 87), -LOG2_E, &scale);
+    vf p = vf_fma(vf_set1(0.00132643531008556328f), f, vf_set1(0.00967152179581622713f));
+    p = vf_fma(p, f, vf_set1(0.0555073547690335687f));
+    p = vf_fma(p, f, vf_set1(0.240222419583205829f));
+    p = vf_fma(p, f, vf_set1(0.693146975772887908f));
+    p = vf_fma(p, f, vf_set1(1));
+    return vf_div(vf_set1(1), vf_fma(p, scale, vf_set1(1)));
+}
+
+/* e / (e + 2) with e = exp(2 |x|) - 1, and x's sign.  Within 1.5e-7 and a few ulp; odd; exactly 1
+ * from 10 on. */
+INLINE vf fn_tanh(vf x, vf alpha, vf beta)
+{
+    (void)alpha, (void)beta;
+    vf scale, f = exp2_split(vf_min(vf_set1(20), vf_abs(x)), 2 * LOG2_E, &scale);
+    vf p = vf_fma(vf_set1(0.000154035993084476673f), f, vf_set1(0.00133907759818785735f));
+    p = vf_fma(p, f, vf_set1(0.00961823734392434887f));
+    p = vf_fma(p, f, vf_set1(0.055503573325880918f));
+    p = vf_fma(p, f, vf_set1(0.240226497943974226f));
+    p = vf_fma(p, f, vf_set1(0.693147187958070854f));
+    p = vf_mul(p, f);
+    vf e = vf_fma(scale, p, vf_sub(scale, vf_set1(1)));
+    return vf_copysign(vf_div(e, vf_add(e, vf_set1(2))), x);
 }
 
 /* ---- exponential and logarithm ------------------------------------------------------------- */
@@ -59,7 +55,7 @@ INLINE vf fn_sigmoid(vf x, vf alpha, vf beta)
 INLINE vi exp_split(vf x, vf *ret_r)
 {
     vf magic = vf_set1(0x1.8p23f); /* adding it rounds to an integer, in the low bits */
-    vf shifted = vf_fma(x, vf_set1(0x1.715476p+0f), magic);
+    vf shifted = vf_fma(x, vf_set1(LOG2_E), magic);
     vf n = vf_sub(shifted, magic);
     vf r = vf_fma(n, vf_set1(-0x1.62e400p-1f), x);    /* ln 2 in two parts, */
     *ret_r = vf_fma(n, vf_set1(-0x1.7f7d1cp-20f), r); /* the first short enough to be exact */
@@ -198,7 +194,7 @@ INLINE vf fn_thresholded_relu(vf x, vf alpha, vf beta)
 
 INLINE vf fn_scaled_tanh(vf x, vf alpha, vf beta)
 {
-    return vf_mul(alpha, tanh_scaled(vf_mul(beta, x), 1, 1));
+    return vf_mul(alpha, fn_tanh(vf_mul(beta, x), x, x));
 }
 
 INLINE vf fn_hard_sigmoid(vf x, vf alpha, vf beta)
@@ -259,7 +255,7 @@ INLINE vf fn_gelu_tanh(vf x, vf alpha, vf beta)
     (void)alpha, (void)beta;
     vf cube = vf_mul(vf_mul(x, x), x);
     vf inner = vf_fma(vf_set1(0.044715f), cube, x);
-    vf t = tanh_scaled(vf_mul(vf_set1(0.797884560802865356f), inner), 1, 1);
+    vf t = fn_tanh(vf_mul(vf_set1(0.797884560802865356f), inner), x, x);
     vf half = vf_mul(vf_set1(0.5f), x);
     return vf_fma(half, t, half);
 }

@@ -67,7 +67,7 @@ static const struct promise promises[] = {
     {{CELL_SELU, 1.67326324f, 1.05070102f}, 6, 0},
     {{CELL_SOFTSIGN, 0, 0}, 2, 0},
     {{CELL_GELU, 0, 0}, 4, 4e-7},
-    {{CELL_GELU_TANH, 0, 0}, 8, 6e-7},
+    {{CELL_GELU_TANH, 0, 0}, 4, 6e-7},
     {{CELL_SCALED_TANH, 1.5f, 0.5f}, 5, 2.3e-7},
     {{CELL_HARD_SIGMOID, .2f, .5f}, 1, 0},
     {{CELL_SQRT, 0, 0}, 1, 0},
@@ -149,12 +149,12 @@ START_TEST(test_function_when_at_its_limits_then_they_are_exact)
     struct cell_activation sigmoid = {CELL_SIGMOID, 0, 0}, tanh_ = {CELL_TANH, 0, 0};
     struct cell_activation exp_ = {CELL_EXP, 0, 0}, log_ = {CELL_LOG, 0, 0};
     struct cell_activation erf_ = {CELL_ERF, 0, 0}, elu = {CELL_ELU, 1, 0};
-    static const float large[] = {20, 1e3f, 1e20f, 3e38f, INFINITY};
+    static const float large[] = {90, 1e3f, 1e20f, 3e38f, INFINITY};
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
         ck_assert(value(sigmoid, large[i]) == 1 && value(sigmoid, -large[i]) == 0);
         ck_assert(value(tanh_, large[i]) == 1 && value(tanh_, -large[i]) == -1);
         ck_assert(value(erf_, large[i]) == 1 && value(erf_, -large[i]) == -1);
-        ck_assert(value(elu, -large[i]) == -1 || large[i] < 20.5f);
+        ck_assert(value(elu, -large[i]) == -1);
     }
     ck_assert(value(sigmoid, 0) == 0.5f && value(tanh_, 0) == 0 && value(erf_, 0) == 0);
     ck_assert(signbit(value(tanh_, -0.0f)));
@@ -178,16 +178,23 @@ START_TEST(test_function_when_it_is_a_gate_then_it_stays_in_its_range)
     uint64_t half = (uint64_t)1 << 31;
     for (uint64_t first = 0; first < half; first += n * stride()) {
         n = take_floats(x, first, stride());
+        for (size_t i = 0; i < n; i++)
+            x[i] = fabsf(x[i]); /* the last chunk goes on behind the infinity */
         kernel->unary[KERNEL_TANH](x, t, n, 0, 0);
         kernel->unary[KERNEL_SIGMOID](x, s, n, 0, 0);
+        size_t n_outside = 0, n_uneven = 0;
         for (size_t i = 0; i < n; i++) {
-            ck_assert(signbit(x[i]) || (t[i] >= 0 && t[i] <= 1));
-            ck_assert(s[i] >= 0 && s[i] <= 1);
+            n_outside += !(t[i] >= 0 && t[i] <= 1) || !(s[i] >= 0.5f && s[i] <= 1);
             x[i] = -x[i];
         }
         kernel->unary[KERNEL_TANH](x, s, n, 0, 0);
         for (size_t i = 0; i < n; i++)
-            ck_assert(to_bits(s[i]) == (to_bits(t[i]) ^ 0x80000000u));
+            n_uneven += to_bits(s[i]) != (to_bits(t[i]) ^ 0x80000000u);
+        kernel->unary[KERNEL_SIGMOID](x, s, n, 0, 0);
+        for (size_t i = 0; i < n; i++)
+            n_outside += !(s[i] >= 0 && s[i] <= 0.5f);
+        ck_assert_uint_eq(n_outside, 0);
+        ck_assert_uint_eq(n_uneven, 0);
     }
 }
 END_TEST
@@ -207,9 +214,9 @@ START_TEST(test_function_when_computed_by_another_kernel_then_the_bits_are_the_s
             plain->unary[_i](x, a, n, 0.75f, 1.25f);
             other->unary[_i](x, b, n, 0.75f, 1.25f);
             for (size_t i = 0; i < n; i++)
-                ck_assert_msg(to_bits(a[i]) == to_bits(b[i]) || (isnan(a[i]) && isnan(b[i])),
-                              "function %d of %a: %a, %a", _i, (double)x[i], (double)a[i],
-                              (double)b[i]);
+                if (to_bits(a[i]) != to_bits(b[i]) && !(isnan(a[i]) && isnan(b[i])))
+                    ck_abort_msg("function %d of %a: %a, %a", _i, (double)x[i], (double)a[i],
+                                 (double)b[i]);
         }
     }
 }
