@@ -80,7 +80,14 @@ int lower_as_data(struct lower *lower, const struct graph_node *node, const stru
 int lower_step(struct lower *lower, const struct plan_step *step, const size_t *in, size_t n_in,
                struct value *shape);
 
+/* lower_input.c: gives the graph's inputs and initializers their values. */
+int lower_input_all(struct lower *lower);
+
 typedef int lower_operator(struct lower *lower, const struct graph_node *node);
+
+/* lower_table.c: who lowers a node; CELLTAP_EREFUSED when the operator or an attribute is unknown. */
+int lower_table_find(struct lower *lower, const struct graph_node *node,
+                     lower_operator **ret_operator);
 
 /* lower_move.c */
 lower_operator lower_move_identity, lower_move_dropout, lower_move_cast, lower_move_reshape,

@@ -177,6 +177,24 @@ static int lower_cell_state(struct lower *lower, const struct graph_node *node, 
     return err;
 }
 
+/* W [1, gates H, I], R [1, gates H, H], B [1, 2 gates H]. */
+static int lower_cell_matrices(struct lower *lower, const struct graph_node *node,
+                               struct lower_cell *cell)
+{
+    size_t H = cell->n_units, rows = cell->n_gates * H;
+    const struct value *W = lower_in(lower, node, 1), *R = lower_in(lower, node, 2);
+    if (graph_attr_int(node, "hidden_size", (int64_t)H) != (int64_t)H)
+        return load_invalid(&lower->load, "hidden_size and R differ");
+    int err = lower_cell_weights(lower, node, 1, "W", rows * cell->n_inputs, &cell->W);
+    if (err == 0)
+        err = lower_cell_weights(lower, node, 2, "R", rows * H, &cell->R);
+    if (err == 0)
+        err = lower_cell_weights(lower, node, 3, "B", 2 * rows, &cell->B);
+    if (err == 0)
+        cell->origin = W->origin != NULL ? W->origin : R->origin;
+    return err;
+}
+
 static int lower_cell_common(struct lower *lower, const struct graph_node *node,
                              const char *const *defaults, size_t n_gates, size_t n_activations,
                              struct lower_cell *ret_cell)
@@ -198,18 +216,7 @@ static int lower_cell_common(struct lower *lower, const struct graph_node *node,
     if (err < 0)
         return err;
     cell.n_units = (size_t)R->dims[2];
-    cell.origin = lower_in(lower, node, 1) == NULL ? NULL : lower_in(lower, node, 1)->origin;
-    if (cell.origin == NULL)
-        cell.origin = R->origin;
-    size_t H = cell.n_units, rows = n_gates * H;
-    if (graph_attr_int(node, "hidden_size", (int64_t)H) != (int64_t)H)
-        err = load_invalid(&lower->load, "hidden_size and R differ");
-    if (err == 0)
-        err = lower_cell_weights(lower, node, 1, "W", rows * cell.n_inputs, &cell.W);
-    if (err == 0)
-        err = lower_cell_weights(lower, node, 2, "R", rows * H, &cell.R);
-    if (err == 0)
-        err = lower_cell_weights(lower, node, 3, "B", 2 * rows, &cell.B);
+    err = lower_cell_matrices(lower, node, &cell);
     if (err == 0)
         err = lower_cell_lengths(lower, node, &cell);
     if (err == 0)

@@ -39,12 +39,10 @@ static int lower_swap(struct lower *lower, const struct value *value, struct val
     return move_permute(&lower->load, value, order, ret_value);
 }
 
-/* x [.., K] times matrix [K][N] -> [.., N], a dense step. */
-static int lower_dense(struct lower *lower, const struct graph_node *node, const struct value *x,
-                       const struct value *matrix, float scale, bool layer, struct value *ret_value)
+static int lower_dense_check(struct lower *lower, const struct value *x, const struct value *matrix)
 {
     struct load *load = &lower->load;
-    size_t last = x->n_axes - 1, slot, K = (size_t)matrix->dims[0], N = (size_t)matrix->dims[1];
+    size_t last = x->n_axes - 1;
     if (x->type != GRAPH_FLOAT)
         return load_refuse(load, "computes with integers of the input: cast it to float first");
     if (*value_axis_word(x, last) != '\0')
@@ -52,8 +50,20 @@ static int lower_dense(struct lower *lower, const struct graph_node *node, const
             load, "multiplies along the %s axis: it mixes %s", value_axis_word(x, last),
             value_axis_has(x, last, FACTOR_TIME) ? "timesteps" : "the streams of a batch");
     if (x->dims[last] != matrix->dims[0])
-        return load_invalid(load, "multiplies %lld values with a matrix of %zu rows",
-                            (long long)x->dims[last], K);
+        return load_invalid(load, "multiplies %lld values with a matrix of %lld rows",
+                            (long long)x->dims[last], (long long)matrix->dims[0]);
+    return 0;
+}
+
+/* x [.., K] times matrix [K][N] -> [.., N], a dense step. */
+static int lower_dense(struct lower *lower, const struct graph_node *node, const struct value *x,
+                       const struct value *matrix, float scale, bool layer, struct value *ret_value)
+{
+    struct load *load = &lower->load;
+    size_t last = x->n_axes - 1, slot, K = (size_t)matrix->dims[0], N = (size_t)matrix->dims[1];
+    int err = lower_dense_check(lower, x, matrix);
+    if (err < 0)
+        return err;
     struct plan_step step = {.kind = PLAN_DENSE,
                              .node = node,
                              .op = "Dense",
@@ -67,7 +77,6 @@ static int lower_dense(struct lower *lower, const struct graph_node *node, const
                                        .column_stride = N,
                                        .scale = scale}};
     struct value to = value_like(x);
-    int err = 0;
     for (size_t k = 0; err == 0 && k < last; k++)
         err = value_copy_axis(load, &to, x, k);
     if (err == 0)

@@ -240,7 +240,8 @@ int name_layers(struct arena *arena, const struct plan *plan, size_t n_layers,
             continue;
         items[n].step = step;
         items[n].recurrent = name_is_recurrent(step);
-        name_lower(items[n].op, sizeof items[n].op, step->node->op);
+        name_lower(items[n].op, sizeof items[n].op,
+                   step->kind == PLAN_DENSE ? step->node->op : step->op);
         name_find_path(step, &items[n++]);
     }
     for (size_t k = 0; k < n; k++) {
