@@ -18,18 +18,18 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-    "celltapd - publishes every layer's activations and states of recurrent networks, live\n"
+    "celltapd - publishes every layer's activations and states of networks, live\n"
     "\n"
     "Usage: celltapd --config FILE [--check] [--log-level LEVEL]\n"
     "\n"
     "  -c, --config FILE      the configuration; celltapd.yaml(5) describes it\n"
-    "      --check            tell everything that is wrong with it and its models, and exit\n"
+    "      --check            tell all that is wrong with it and its models; exit\n"
     "      --log-level LEVEL  err, warning, notice, info (the default) or debug\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
-    "It stays in the foreground and logs to stderr.  SIGHUP reads the configuration again,\n"
-    "SIGTERM and SIGINT end it after what has arrived was published.\n"
+    "It stays in the foreground and logs to stderr.  SIGHUP reads the configuration\n"
+    "again; SIGTERM and SIGINT end it when what has arrived was published.\n"
     "Exit codes: 0, 1 failure, 2 usage, 78 configuration.\n"
     "\n"
     "Example:\n"

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+"""10_check.py - proves that celltapd's command line and --check say what is wrong and what to do.
+
+Usage, help and version; a sound configuration; every error of a faulty one at once; models that
+cannot be read or cannot stream; the configuration as installed; exit codes 0, 2 and 78.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("CELLTAP_BUILD", os.path.join(ROOT, "build"))
+DAEMON = os.path.join(BUILD, "celltapd")
+MODEL = os.path.join(ROOT, "config/demo/demo.onnx")
+
+
+def celltapd(*arguments, stdin=None):
+    """Exit code, standard output, standard error."""
+    done = subprocess.run([DAEMON, *arguments], stdin=stdin or subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def bidirectional(path):
+    """A model that looks ahead."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", 1, 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["T", 2, 1, 3])
+    weights = [numpy_helper.from_array(numpy.zeros(shape, numpy.float32), name)
+               for name, shape in (("W", (2, 12, 2)), ("R", (2, 12, 3)))]
+    node = helper.make_node("LSTM", ["x", "W", "R"], ["y"], name="/both/LSTM", hidden_size=3,
+                            direction="bidirectional")
+    graph = helper.make_graph([node], "g", [x], [y], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+
+
+def test_usage_when_wrong_then_one_line_and_2(_):
+    for arguments, part in (((), "--config FILE is missing"),
+                            (("--check",), "--config FILE is missing"),
+                            (("--config",), "a value must follow --config"),
+                            (("--configuration", "x"), "unknown option --configuration"),
+                            (("-x",), "unknown option -x"),
+                            (("--config", "x", "more"), "nothing is expected here: more"),
+                            (("--config", "x", "--log-level", "loud"),
+                             "--log-level is err, warning, notice, info or debug, not loud")):
+        code, out, err = celltapd(*arguments)
+        assert code == 2 and out == "", (arguments, code, out)
+        assert err.startswith("celltapd: ") and part in err, err
+        assert err.count("\n") == 1 and "--help" in err, err
+
+
+def test_help_then_fits_a_screen_with_an_example(_):
+    code, out, err = celltapd("--help")
+    assert code == 0 and err == "", err
+    assert len(out.splitlines()) <= 24 and max(map(len, out.splitlines())) <= 80, out
+    assert "Example" in out and "--check" in out, out
+    assert celltapd("-h")[1] == out
+
+
+def test_version_then_one_line(_):
+    code, out, err = celltapd("--version")
+    assert code == 0 and err == "" and re.fullmatch(r"celltapd \d+\.\d+\.\d+\n", out), out
+
+
+def test_check_when_sound_then_one_line_and_0(folder):
+    path = write(folder, "c.yaml", "models: [{name: ecg, file: m.onnx, channels: [mv]}]\n")
+    shutil.copy(MODEL, os.path.join(folder, "m.onnx"))
+    code, out, err = celltapd("--config", path, "--check")
+    assert (code, err) == (0, ""), err
+    assert out == path + ": ok, 1 model, 2 ingest, 1 tap\n", out
+    with open(path, "rb") as file:  # from a pipe, relative files do not matter
+        text = file.read().replace(b"m.onnx", MODEL.encode())
+    done = subprocess.run([DAEMON, "--check", "-c", "/dev/stdin"], input=text, check=False,
+                          stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0, done
+    assert not os.path.exists("/run/celltap/celltapd.lock"), "a check takes no lock"
+
+
+def test_check_when_faulty_then_all_errors_and_78(folder):
+    path = write(folder, "c.yaml", "models:\n"
+                                   "  - {name: a, fle: m.onnx, missing: hodl}\n"
+                                   "max_streams: 1e9\n"
+                                   "taps:\n"
+                                   "  - name: t\n"
+                                   "    listen: [\"tcp://0.0.0.0:5550\"]\n"
+                                   "journal: {sync: always}\n")
+    code, out, err = celltapd("--config", path, "--check")
+    assert code == 78 and out == "", (code, out)
+    told = [line[len(path):] for line in err.splitlines() if line.startswith(path)]
+    assert len(told) == len(err.splitlines()) == 6, err
+    for line, (place, part) in zip(told, ((":2:5:", "`file` is missing"),
+                                          (":2:15:", "did you mean `file`?"),
+                                          (":2:37:", "did you mean `hold`?"),
+                                          (":3:14:", "`max_streams` is `1e9`"),
+                                          (":6:14:", "insecure: true"),
+                                          (":7:1:", "not in this release"))):
+        assert line.startswith(place) and part in line, err
+    code, out, again = celltapd("--config", path)  # a start says the same
+    assert code == 78 and out == "", (code, out)
+    assert [line.split("err: ", 1)[1] for line in again.splitlines()] == err.splitlines(), again
+
+
+def test_check_of_models_that_cannot_be_used_then_each_told(folder):
+    bidirectional(os.path.join(folder, "both.onnx"))
+    write(folder, "text.onnx", "not a model\n")
+    path = write(folder, "c.yaml", "models:\n"
+                                   "- {name: both, file: both.onnx}\n"
+                                   "- {name: text, file: text.onnx}\n"
+                                   "- {name: many, file: '%s', channels: [a, b]}\n"
+                                   "- {name: good, file: '%s'}\n" % (MODEL, MODEL))
+    code, out, err = celltapd("--config", path, "--check")
+    assert code == 78 and out == "", (code, out)
+    lines = err.splitlines()
+    assert len(lines) == 3, err
+    assert lines[0].startswith(path + ":2:1: model `both`: node `/both/LSTM`: "), lines[0]
+    assert "bidirectional" in lines[0], lines[0]
+    assert lines[1].startswith(path + ":3:1: model `text`: "), lines[1]
+    assert lines[2].startswith(path + ":4:1: model `many`: `channels` names 2 values, the model "
+                                      "takes 1"), lines[2]
+
+
+def test_check_of_configuration_as_installed_then_asks_for_a_model(_):
+    path = os.path.join(ROOT, "config/celltapd.yaml")
+    code, out, err = celltapd("--config", path, "--check")
+    assert code == 78 and out == "", (code, out)
+    assert err.count("\n") == 1 and "no models; add at least one, such as `models: [{" in err, err
+
+
+def test_check_of_what_is_no_file_then_one_line_and_78(folder):
+    for path, part in (("/nowhere/c.yaml", "No such file or directory"),
+                       (folder, "Is a directory"), ("/dev/zero", "larger than 1 MiB"),
+                       (DAEMON, "not a text file")):
+        code, _, err = celltapd("--config", path, "--check")
+        assert code == 78 and err.count("\n") == 1, (path, code, err)
+        assert err.startswith(path + ":") and part in err, err
+
+
+def test_check_of_names_that_steer_a_terminal_then_escaped(folder):
+    path = write(folder, "c\x1b[31m.yaml", "models: [{\"na\\e[2Jme\": x, file: \"/\\x9b31m\"}]\n")
+    code, _, err = celltapd("--config", path, "--check")
+    assert code == 78 and "\x1b" not in err and "\x9b" not in err, repr(err)
+
+
+def main():
+    tests = [test for name, test in globals().items() if name.startswith("test_")]
+    for test in tests:
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+    print("%d passed, 0 failed" % len(tests))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
