@@ -1,49 +1,30 @@
 /* check.c - whether the daemon would start: the configuration, and the models it names.
  *
  *     FILE --conf_load--> every error of the file, or
- *          --celltap_model_load--> every model that cannot stream, with its node and the reason */
+ *          --serving_load--> every model that cannot serve, with its node and the reason */
 #include "daemon/check.h"
 
 #include <stdio.h>
 
 #include "daemon/conf.h"
 #include "daemon/log.h"
-#include "lib/celltap.h"
+#include "daemon/serving.h"
 
 #define LINE_BYTES 2048
-
-/* One error line about a model, safe to print. */
-static void complain(const struct conf *conf, const struct conf_model *model, const char *text)
-{
-    char line[LINE_BYTES], safe[LINE_BYTES];
-    snprintf(line, sizeof line, "%s:%u:1: model `%s`: %s", conf->path, model->line, model->name,
-             text);
-    log_escape(safe, sizeof safe, line);
-    fprintf(stderr, "%s\n", safe);
-}
 
 /* 0, or -1 and a line that says why. */
 static int check_model(const struct conf *conf, const struct conf_model *model)
 {
-    char text[LINE_BYTES];
-    celltap_model *loaded;
-    struct celltap_diagnosis diagnosis = {"", ""};
-    int r = celltap_model_load(model->file, &loaded, &diagnosis);
-    if (r < 0) {
-        const char *why = diagnosis.text[0] != 0 ? diagnosis.text : celltap_strerror(r);
-        snprintf(text, sizeof text, "%s%s%s%s; `celltap inspect %s` tells more",
-                 diagnosis.node[0] != 0 ? "node `" : "", diagnosis.node,
-                 diagnosis.node[0] != 0 ? "`: " : "", why, model->file);
-        complain(conf, model, text);
-        return -1;
-    }
-    size_t n_values = celltap_model_n_values(loaded), n_channels = model->channels.n;
-    celltap_model_unref(loaded);
-    if (n_channels == 0 || n_channels == n_values)
+    char text[LINE_BYTES / 2], line[LINE_BYTES], safe[LINE_BYTES];
+    struct serving *serving;
+    if (serving_load(model, &serving, text, sizeof text) == 0) {
+        serving_free(serving);
         return 0;
-    snprintf(text, sizeof text, "`channels` names %zu values, the model takes %zu; name each once",
-             n_channels, n_values);
-    complain(conf, model, text);
+    }
+    snprintf(line, sizeof line, "%s:%u:1: %s; `celltap inspect` tells more of it", conf->path,
+             model->line, text);
+    log_escape(safe, sizeof safe, line);
+    fprintf(stderr, "%s\n", safe);
     return -1;
 }
 
