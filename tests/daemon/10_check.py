@@ -142,7 +142,7 @@ def test_check_of_configuration_as_installed_then_asks_for_a_model(_):
 def test_check_of_what_is_no_file_then_one_line_and_78(folder):
     for path, part in (("/nowhere/c.yaml", "No such file or directory"),
                        (folder, "Is a directory"), ("/dev/zero", "larger than 1 MiB"),
-                       (DAEMON, "not a text file")):
+                       (MODEL, "not a text file")):
         code, _, err = celltapd("--config", path, "--check")
         assert code == 78 and err.count("\n") == 1, (path, code, err)
         assert err.startswith(path + ":") and part in err, err
