@@ -23,6 +23,7 @@ DEMO_DEPS := nng-utils python3 python3-msgpack python3-numpy
 TEST_DEPS := check pkg-config $(DEMO_DEPS) python3-onnx python3-pexpect libonnx-testdata
 # (pkg-config: a test builds against what `make install` has put somewhere)
 SAN_DEPS  := valgrind
+ARM_DEPS  := gcc gcc-aarch64-linux-gnu libc6-dev libc6-dev-arm64-cross qemu-user
 LINT_DEPS := binutils clang-format cppcheck mandoc pyflakes3 shellcheck universal-ctags
 
 # ---- sources -----------------------------------------------------------------------------------
@@ -182,6 +183,15 @@ check-valgrind:
 	@$(AGAIN) BUILD=$(BUILD)/valgrind OPT="-O1 -g" tests
 	@$(PYTHON) tests/run.py --build $(BUILD)/valgrind --wrap \
 	    "valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes" unit
+
+.PHONY: check-arm check-floats
+check-arm: ## the same bits in every kernel, here and on aarch64 (cross-built, under qemu)
+	@.ci/deps $(ARM_DEPS)
+	@sh tests/bits/compare.sh $(BUILD) 60
+
+check-floats: tests ## functions of all 2^32 floats and 500 million fmas (half an hour)
+	@for t in fma functions; do \
+	    CELLTAP_ALL_FLOATS=1 $(BUILD)/tests/unit/test_kernel_$$t || exit 1; done
 
 -include $(wildcard tests/bench/*.mk)
 
