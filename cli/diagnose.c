@@ -24,6 +24,8 @@ void diagnose_say(const char *path, const struct celltap_diagnosis *why)
 {
     if (*why->node)
         say_error("%s: node %s: %s", path, why->node, why->text);
+    else if (strncmp(why->text, path, strlen(path)) == 0)
+        say_error("%s", why->text);
     else
         say_error("%s: %s", path, why->text);
 }

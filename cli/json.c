@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "cli/digits.h"
 #include "lib/celltap_wire.h"
 
 /* Bytes of the UTF-8 character at text, 0 if there is none (RFC 3629: no surrogates, none too long
@@ -63,8 +64,9 @@ void json_number(FILE *file, double number)
 
 void json_float(FILE *file, float number)
 {
+    char text[DIGITS_MAX];
     if (isfinite(number))
-        fprintf(file, "%.9g", (double)number);
+        fwrite(text, 1, digits_float(number, text), file);
     else
         fputs("null", file);
 }

@@ -264,15 +264,24 @@ const struct csv *series_csv(const struct series *series)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
+/* "column 3 (flow)" */
+static const char *series_column(const struct series *series, size_t ix, char *ret_text,
+                                 size_t size)
+{
+    if (series->has_header)
+        snprintf(ret_text, size, "column %zu (%.*s)", ix + 1, SERIES_NAME_MAX, series->names[ix]);
+    else
+        snprintf(ret_text, size, "column %zu", ix + 1);
+    return ret_text;
+}
+
 static int series_bad_cell(const struct series *series, const struct csv_cell *cell, size_t ix,
                            const char *what, char *ret_error)
 {
-    char found[SERIES_FOUND_MAX], name[SERIES_NAME_MAX + 4] = "";
-    if (series->has_header)
-        snprintf(name, sizeof name, " (%.*s)", SERIES_NAME_MAX, series->names[ix]);
-    snprintf(ret_error, CSV_ERROR_MAX, "%.256s:%llu:%llu: column %zu%s: \"%s\" is not %s",
+    char found[SERIES_FOUND_MAX], column[SERIES_NAME_MAX + 40];
+    snprintf(ret_error, CSV_ERROR_MAX, "%.256s:%llu:%llu: %s: \"%s\" is not %s",
              csv_path(series->csv), (unsigned long long)cell->line,
-             (unsigned long long)cell->column, ix + 1, name,
+             (unsigned long long)cell->column, series_column(series, ix, column, sizeof column),
              say_clean(cell->text, cell->n_bytes, found, sizeof found), what);
     return -1;
 }
@@ -335,10 +344,11 @@ bool series_must_wait(const struct series *series)
 
 void series_missing_at(const struct series *series, const struct series_row *row, char *ret_error)
 {
+    char column[SERIES_NAME_MAX + 40];
     size_t i = 0;
     while (i + 1 < series->n_values && row->values[i] == row->values[i]) /* NaN is not itself */
         i++;
-    snprintf(ret_error, CSV_ERROR_MAX, "%.256s:%llu: column %zu (%.*s): the value is missing",
-             csv_path(series->csv), (unsigned long long)row->line, series->value_ix[i] + 1,
-             SERIES_NAME_MAX, series->names[series->value_ix[i]]);
+    snprintf(ret_error, CSV_ERROR_MAX, "%.256s:%llu: %s: the value is missing",
+             csv_path(series->csv), (unsigned long long)row->line,
+             series_column(series, series->value_ix[i], column, sizeof column));
 }

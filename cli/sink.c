@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/digits.h"
 #include "cli/json.h"
 #include "cli/store.h"
 
@@ -125,8 +126,10 @@ static int sink_csv_put(struct sink *sink, uint64_t seq, int64_t ts_ns, const fl
         fprintf(sink->file, "%llu", (unsigned long long)seq);
         if (sink->has_ts)
             fprintf(sink->file, ",%lld", (long long)ts_ns);
-        for (size_t j = 0; j < sink->tensors[i].n_values; j++)
-            fprintf(sink->file, ",%.9g", (double)values[i][j]);
+        for (size_t j = 0; j < sink->tensors[i].n_values; j++) {
+            char text[DIGITS_MAX + 1] = ",";
+            fwrite(text, 1, 1 + digits_float(values[i][j], text + 1), sink->file);
+        }
         if (sink_text_put(sink, i, ret_error) < 0)
             return -1;
     }

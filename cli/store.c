@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STORE_BUFFERS_BYTES (16 * 1024 * 1024) /* of all buffers together */
-#define STORE_BUFFER_MAX    (256 * 1024)
+#define STORE_BUFFERS_BYTES (8 * 1024 * 1024) /* of all buffers together */
+#define STORE_BUFFER_MAX    (128 * 1024)
 #define STORE_BUFFER_MIN    4096
 #define STORE_NAME_MAX      200 /* bytes of a folder or a file, before its number and suffix */
 
@@ -196,6 +196,7 @@ int store_add(struct store *store, const char *folder, const char *name, const c
         errno = ENOMEM;
         return store_fail(store->directory, ret_error);
     }
+    memset(file->buffer, 0, store->buffer_bytes); /* memory is taken now, not row by row */
     file->folder_bytes = strlen(store->directory) + (*folder ? 1 + strlen(folder_part) : 0);
     store->n_files++;
     return 0;

@@ -18,6 +18,7 @@
 #include "cli/board.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/digits.h"
 #include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
@@ -114,6 +115,7 @@ static bool watch_csv(void *arg, const struct celltap_record_view *record, size_
                       const char *name, size_t name_bytes, const float *values, size_t n_values)
 {
     struct watch *watch = arg;
+    char number[DIGITS_MAX];
     if (tensor_ix == 0 && !watch_record(watch, record))
         return false;
     for (size_t i = 0; i < n_values; i++) {
@@ -122,7 +124,8 @@ static bool watch_csv(void *arg, const struct celltap_record_view *record, size_
         watch_csv_text(record->layer, record->layer_bytes);
         putchar(',');
         watch_csv_text(name, name_bytes);
-        printf(",%zu,%.9g\n", i, (double)values[i]);
+        digits_float(values[i], number);
+        printf(",%zu,%s\n", i, number);
     }
     return true;
 }
