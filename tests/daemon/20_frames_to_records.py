@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""This proves that what subscribers get is what the library computes, bit for bit, of every tensor of
-every layer, however the frames come: by PULL or REP, one or many in a message, as numbers or as
-bytes, of one stream or of many at a time."""
+"""20_frames_to_records.py - this proves that subscribers get what the library computes, bit for bit.
+
+Every tensor of every layer, however the frames come: by PULL or REP, one or many in a message, as
+numbers or as bytes, of one stream or of many at a time.
+"""
 import os
 import random
 import struct

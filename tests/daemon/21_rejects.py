@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""This proves that a frame with a fault is rejected alone, with its reason in the reply and counted in
-`status`, and that its neighbours are stepped as if it had not been there."""
+"""21_rejects.py - this proves that a frame with a fault is rejected alone.
+
+Its reason is in the reply and counted in `status`; its neighbours are stepped as if it had not been
+there.
+"""
 import os
 import sys
 

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""This proves the rules of a stream's frames: duplicates are acknowledged and not applied, gaps are
-counted, resets start afresh, times default to the arrival, missing values follow the model's
-policy."""
+"""22_sequence.py - this proves the rules of a stream's frames.
+
+Duplicates are acknowledged and not applied, gaps are counted, resets start afresh, times default to
+the arrival, missing values follow the model's policy.
+"""
 import os
 import struct
 import sys

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""This proves that each stream is taken by the first model whose globs match it, and that models do not
-touch each other, also within one message and one turn."""
+"""23_models.py - this proves that each stream is taken by the first model whose globs match it.
+
+Models do not touch each other, also within one message and one turn.
+"""
 import os
 import sys
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""This proves that a tap publishes what it selects and nothing else: streams, layers and tensors by
-glob, every n-th timestep, grouped and encoded as its options say."""
+"""24_taps.py - this proves that a tap publishes what it selects and nothing else.
+
+Streams, layers and tensors by glob, every n-th timestep, grouped and encoded as its options say.
+"""
 import os
 import struct
 import sys

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""This proves the life of a tap that is opened by request: it publishes what was asked for, ends by
-request or some seconds after its last subscriber, and there is a limit to them."""
+"""25_tap_open.py - this proves the life of a tap that is opened by request.
+
+It publishes what was asked for, ends by request or some seconds after its last subscriber, and there
+is a limit to them.
+"""
 import os
 import sys
 import time

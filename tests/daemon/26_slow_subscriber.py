@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""This proves that a subscriber that does not read loses the oldest records, sees the hole in `seq`, and
-disturbs neither the daemon nor the other subscribers."""
+"""26_slow_subscriber.py - this proves that a subscriber that does not read harms itself alone.
+
+It loses the oldest records and sees the hole in `seq`; neither the daemon nor the other subscribers
+notice.
+"""
 import os
 import sys
 

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""This proves that PULL loses nothing: a producer faster than the daemon waits, and 100,000 frames at a
-pace that the subscriber holds come out of every layer once, in order, bit for bit."""
+"""27_back_pressure.py - this proves that PULL loses nothing.
+
+A producer faster than the daemon waits, and 100,000 frames at a pace that the subscriber holds come
+out of every layer once, in order, bit for bit.
+"""
 import os
 import struct
 import sys

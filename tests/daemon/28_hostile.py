@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""This proves that nothing a client sends stops the daemon or makes it allocate more than the message:
-hostile sizes, nesting, types, truncations and connections, on every socket."""
+"""28_hostile.py - this proves that nothing a client sends stops the daemon.
+
+Nor does it allocate more than the message: hostile sizes, nesting, types, truncations and
+connections, on every socket.
+"""
 import os
 import random
 import socket

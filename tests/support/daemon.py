@@ -50,11 +50,12 @@ class Daemon:
     """config: the configuration as a dict without runtime_dir and state_dir, or None for one model
     for all streams, PULL and REP ingest and a tap `all` of everything."""
 
-    def __init__(self, config=None, start=True, environment=None):
+    def __init__(self, config=None, start=True, environment=None, program=None):
         self.directory = tempfile.mkdtemp(prefix="ct")
         self.path = os.path.join(self.directory, "celltapd.yaml")
         self.process = None
         self.environment = environment or {}
+        self.program = program or os.path.join(BUILD, "celltapd")
         self.write(config if config is not None else self.default())
         if start:
             self.start()
@@ -96,7 +97,7 @@ class Daemon:
         self.log_path = os.path.join(self.directory, "log")
         environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
         command = shlex.split(os.environ.get("CELLTAP_WRAP", "")) + [
-            os.path.join(BUILD, "celltapd"), "--config", self.path, "--log-level", "debug"]
+            self.program, "--config", self.path, "--log-level", "debug"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=environment)
