@@ -30,7 +30,7 @@
 #define REQUEST_BYTES     ((size_t)1 << 20)
 #define REQUESTS_PER_PASS 32
 #define DRAIN_QUIET_MS    100
-#define DRAIN_DEADLINE_MS 2000
+#define DRAIN_DEADLINE_MS 1000
 #define DRAIN_TICK_MS     10
 #define FLUSH_STALLED_MS  1000 /* a subscriber that has lost records and takes none any more */
 #define FLUSH_DEADLINE_MS 5000
