@@ -3,7 +3,7 @@
 
     ecg208.csv --celltap feed--> celltapd (demo.onnx) --tap--> counted here, record by record
                                     |
-                                    +--celltap watch--> the terminal (elsewhere: feed's lines)
+                                    +--celltap watch--> the terminal (elsewhere: plain lines)
 
 Everything it starts lives in a directory of its own, made under BUILD/demo/ (or under the system's
 directory for temporary files when that path is too long for a socket) and removed at the end, so
@@ -29,6 +29,7 @@ import threading
 import time
 
 import msgpack
+import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -38,6 +39,7 @@ import subscriber  # noqa: E402  pylint: disable=wrong-import-position
 STREAM = "ecg/208"
 RATE_HZ = 360  # of the recording
 SPEED = 15  # times as fast: 300 s of it in 20 s
+SHOWN_LAYER, SHOWN_EVERY = "lstm.l1", 30 * RATE_HZ  # where there is no terminal
 DEADLINE_S = 20  # for the daemon to start, to end, to deliver what is under way
 SOCKET_PATH_MAX = 107  # bytes, sun_path of unix(7) without its NUL
 SOCKET_NAME_MAX = 40  # bytes, of the longest name that the daemon puts behind runtime_dir
@@ -130,11 +132,13 @@ def wait_ready(process, notify, log):
 
 
 class Counter(threading.Thread):
-    """Subscribes to the tap and counts: records by layer, and holes in their seq."""
+    """Subscribes to the tap and counts: records by layer, and holes in their seq.
 
-    def __init__(self, url):
+    show: now and then, a line on the hidden state of an LSTM."""
+
+    def __init__(self, url, show):
         super().__init__(daemon=True)
-        self.url = url
+        self.url, self.show = url, show
         self.records = collections.Counter()
         self.last_seq = {}
         self.lost = 0
@@ -148,6 +152,17 @@ class Counter(threading.Thread):
                 self.records[layer] += 1
                 self.lost += seq - self.last_seq.get(layer, 0) - 1
                 self.last_seq[layer] = seq
+                if self.show and layer == SHOWN_LAYER and seq % SHOWN_EVERY == 0:
+                    shown(record)
+
+
+def shown(record):
+    """One line: where in the recording, and the units that are excited most."""
+    h = np.frombuffer(record["tensors"]["h"], record["dtype"])
+    units = np.argsort(-np.abs(h))[:5]
+    print("%3d s  %s h: %s" % (record["seq"] // RATE_HZ, record["layer"],
+                               "  ".join("unit %d %+.2f" % (unit, h[unit]) for unit in units)),
+          flush=True)
 
 
 class Demo:
@@ -222,12 +237,14 @@ def summary(status, counter, seconds):
 
 def suggest(build, runtime_dir, config, recording):
     """Commands to try next; each works as it stands, from here."""
+    def near(path):
+        return os.path.relpath(path) if path.startswith(os.getcwd() + "/") else path
+
     def here(path):
-        path = os.path.relpath(path) if path.startswith(os.getcwd() + "/") else path
-        return shlex.quote(path if "/" in path else "./" + path)
+        return shlex.quote(near(path))
 
     def url(name):
-        return shlex.quote("ipc://%s/%s.ipc" % (runtime_dir, name))
+        return shlex.quote("ipc://%s/%s.ipc" % (near(runtime_dir), name))
 
     celltap = here(os.path.join(build, "celltap"))
     topic = "activations/%s/lstm.l1/" % STREAM
@@ -264,7 +281,7 @@ def run(build, home, recording, seconds):
                 started([demo.program("celltapd"), "--config", config], stdout=output,
                         stderr=output, env=dict(os.environ, NOTIFY_SOCKET=address)) as daemon:
             wait_ready(daemon, notify, log)
-            counter = Counter(demo.tap)
+            counter = Counter(demo.tap, show=not sys.stdout.isatty())
             counter.start()
             demo.wait("the tap", lambda: demo.status()["taps"][0]["subscribers"] > 0)
             print("celltapd steps a two-layer LSTM, trained to forecast this heart, with every"
