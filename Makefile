@@ -71,7 +71,8 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $@;)
 all: $(LIB_A) $(LIB_SO) $(BUILD)/celltapd $(BUILD)/celltap
 tests: $(UNIT_BIN) $(EXAMPLE_BIN)
 
-$(BUILD)/%.o: %.c
+# (the Makefile: for its flags)
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
