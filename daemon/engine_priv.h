@@ -1,0 +1,44 @@
+/* engine_priv.h - what the engine's files share: its inside.
+ *
+ *     engine.c           birth, stepping             pending --> panels --> sink
+ *     engine_take.c      taking frames               message --> pending
+ *     engine_replace.c   a reload                    streams --> their new models
+ */
+#ifndef DAEMON_ENGINE_PRIV_H
+#define DAEMON_ENGINE_PRIV_H
+
+#include "daemon/engine.h"
+
+#define ENGINE_NO_PENDING UINT32_MAX
+
+struct pending {
+    uint64_t seq;
+    int64_t ts_ns;
+    uint32_t values_at; /* into engine->values */
+    uint32_t next;      /* of the same stream, or ENGINE_NO_PENDING */
+    bool reset;
+};
+
+struct engine {
+    struct serving **servings; /* [n_servings] owned */
+    size_t n_servings;
+    size_t max_streams;
+    struct streams streams;
+    struct engine_counts counts;
+    size_t n_pending;
+    struct pending pending[ENGINE_TURN_FRAMES];
+    float *values; /* [n_values_room] owned */
+    size_t n_values, n_values_room;
+};
+
+/* Values that a full turn may need: never less than one frame. */
+size_t engine_values_room(struct serving *const *servings, size_t n_servings);
+void engine_servings_free(struct serving **servings, size_t n_servings);
+
+/* The first model that matches the name; NULL: none. */
+struct serving *engine_match(struct serving *const *servings, size_t n_servings, const char *name);
+
+/* What a stream of this model begins with. */
+int engine_fresh_state(const struct serving *serving, celltap_stream **ret_state, float **ret_held);
+
+#endif

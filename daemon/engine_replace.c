@@ -1,0 +1,121 @@
+/* engine_replace.c - a reload: every stream goes on, starts afresh with another model, or goes.
+ *
+ *     plan (may fail: nothing has changed)  -->  exchange (cannot fail)
+ *
+ * A model is unchanged if its name and its file's bytes are; its streams then go on, with the old
+ * model object, to which they refer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine_priv.h"
+
+/* What a stream will be. */
+struct engine_next {
+    struct serving *serving; /* NULL: it goes */
+    celltap_stream *state;   /* owned; NULL: it keeps its own */
+    float *held;             /* owned */
+};
+
+static struct serving *engine_same(const struct engine *engine, const struct serving *serving)
+{
+    for (size_t i = 0; i < engine->n_servings; i++) {
+        struct serving *old = engine->servings[i];
+        if (strcmp(old->conf->name, serving->conf->name) == 0 &&
+            old->file_hash == serving->file_hash && old->n_values == serving->n_values)
+            return old;
+    }
+    return NULL;
+}
+
+static int engine_plan(const struct engine *engine, struct serving **servings, size_t n_servings,
+                       struct engine_next *ret_next)
+{
+    for (size_t i = 0; i < engine->streams.n; i++) {
+        struct stream *stream = engine->streams.list[i];
+        struct engine_next *next = &ret_next[i];
+        next->serving = engine_match(servings, n_servings, stream->name);
+        if (next->serving == NULL)
+            continue;
+        if (engine_same(engine, next->serving) != stream->serving) {
+            if (engine_fresh_state(next->serving, &next->state, &next->held) != 0)
+                return -1;
+        } else if (next->serving->conf->missing == CONF_MISSING_HOLD && stream->held == NULL) {
+            next->held = calloc(next->serving->n_values, sizeof(float));
+            if (next->held == NULL)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* An unchanged model goes on as the object that its streams refer to. */
+static void engine_adopt(struct engine *engine, struct serving *serving)
+{
+    struct serving *old = engine_same(engine, serving);
+    if (old == NULL)
+        return;
+    celltap_model *model = serving->model;
+    celltap_panel *panel = serving->panel;
+    serving->model = old->model;
+    serving->panel = old->panel;
+    old->model = model;
+    old->panel = panel;
+}
+
+static void engine_turn_into(struct stream *stream, struct engine_next *next,
+                             struct engine_change *change)
+{
+    stream->taps_version = 0;
+    stream->serving = next->serving;
+    if (next->serving == NULL) {
+        change->n_dropped++;
+        return;
+    }
+    next->serving->n_streams++;
+    bool holds = next->serving->conf->missing == CONF_MISSING_HOLD;
+    if (next->state != NULL || next->held != NULL || !holds) {
+        free(stream->held);
+        stream->held = next->held;
+    }
+    if (next->state == NULL) {
+        change->n_kept++;
+        return;
+    }
+    celltap_stream_free(stream->state);
+    stream->state = next->state;
+    stream->reset_next = false;
+    change->n_afresh++;
+}
+
+int engine_replace(struct engine *engine, struct serving **servings, size_t n_servings,
+                   size_t max_streams, struct engine_change *ret_change)
+{
+    struct engine_change change = {0};
+    size_t n_room = engine_values_room(servings, n_servings);
+    float *values = malloc(n_room * sizeof(float));
+    struct engine_next *next = calloc(engine->streams.n + 1, sizeof(*next));
+    if (values == NULL || next == NULL || engine_plan(engine, servings, n_servings, next) != 0) {
+        for (size_t i = 0; next != NULL && i < engine->streams.n; i++) {
+            celltap_stream_free(next[i].state);
+            free(next[i].held);
+        }
+        free(next);
+        free(values);
+        return -1;
+    }
+    for (size_t i = 0; i < n_servings; i++)
+        engine_adopt(engine, servings[i]);
+    for (size_t i = 0; i < engine->streams.n; i++)
+        engine_turn_into(engine->streams.list[i], &next[i], &change);
+    streams_sweep(&engine->streams);
+    engine_servings_free(engine->servings, engine->n_servings);
+    free(engine->values);
+    free(next);
+    engine->servings = servings;
+    engine->n_servings = n_servings;
+    engine->values = values;
+    engine->n_values_room = n_room;
+    engine->max_streams = max_streams;
+    *ret_change = change;
+    return 0;
+}

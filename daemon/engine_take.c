@@ -1,0 +1,298 @@
+/* engine_take.c - frames of a message, one by one: accepted, duplicates, or rejected with a reason.
+ *
+ *     read in place --> stream found or made --> seq compared --> missing values filled --> pending
+ *
+ * A frame at fault anywhere before the last arrow is counted and explained to the batch, and
+ * nothing of it remains. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine_priv.h"
+#include "lib/celltap_wire.h"
+
+const char *const engine_reject_names[ENGINE_N_REJECTS] = {
+#define ENGINE_REJECT_NAME(code, name, sentence) name,
+    ENGINE_REJECTS(ENGINE_REJECT_NAME)
+#undef ENGINE_REJECT_NAME
+};
+
+const char *const engine_reject_sentences[ENGINE_N_REJECTS] = {
+#define ENGINE_REJECT_SENTENCE(code, name, sentence) sentence,
+    ENGINE_REJECTS(ENGINE_REJECT_SENTENCE)
+#undef ENGINE_REJECT_SENTENCE
+};
+
+/* ---- rejecting ---------------------------------------------------------------------------- */
+
+static void engine_explain(struct engine_batch *batch, enum engine_reject reject, const char *key)
+{
+    if (batch->n_errors == ENGINE_ERRORS_MAX)
+        return;
+    if (batch->n_errors == batch->n_errors_room) {
+        size_t n_room = batch->n_errors_room != 0 ? batch->n_errors_room * 2 : 4;
+        struct engine_error *errors = realloc(batch->errors, n_room * sizeof(*errors));
+        if (errors == NULL)
+            return;
+        batch->errors = errors;
+        batch->n_errors_room = n_room;
+    }
+    struct engine_error *error = &batch->errors[batch->n_errors++];
+    *error = (struct engine_error){.index = batch->n_taken, .reject = reject};
+    snprintf(error->key, sizeof(error->key), "%s", key);
+}
+
+static void engine_reject(struct engine *engine, struct engine_batch *batch,
+                          enum engine_reject reject, const char *key)
+{
+    engine_explain(batch, reject, key);
+    batch->n_rejected++;
+    engine->counts.n_rejected++;
+    engine->counts.n_rejects[reject]++;
+}
+
+void engine_refuse(struct engine *engine, struct engine_batch *batch, enum engine_reject reject)
+{
+    engine_reject(engine, batch, reject, "");
+    batch->n_taken++;
+    batch->cursor = batch->end;
+}
+
+void engine_batch_done(struct engine_batch *batch)
+{
+    free(batch->errors);
+    batch->errors = NULL;
+}
+
+static enum engine_reject engine_wire_reject(int code)
+{
+    static const struct {
+        int code;
+        enum engine_reject reject;
+    } rows[] = {
+        {CELLTAP_ETYPE, ENGINE_REJECT_TYPE},     {CELLTAP_EKEY, ENGINE_REJECT_KEY},
+        {CELLTAP_ESTREAM, ENGINE_REJECT_NAME},   {CELLTAP_ERANGE, ENGINE_REJECT_RANGE},
+        {CELLTAP_ELENGTH, ENGINE_REJECT_VALUES},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].code == code)
+            return rows[i].reject;
+    return ENGINE_REJECT_MALFORMED;
+}
+
+/* ---- taking frames ------------------------------------------------------------------------ */
+
+struct serving *engine_match(struct serving *const *servings, size_t n_servings, const char *name)
+{
+    for (size_t i = 0; i < n_servings; i++)
+        if (conf_match(&servings[i]->conf->streams, name))
+            return servings[i];
+    return NULL;
+}
+
+/* The model that a frame is for, and its stream if there is one.  -1: rejected as *ret_reject. */
+static int engine_find(struct engine *engine, const struct celltap_frame *frame,
+                       struct serving **ret_serving, struct stream **ret_stream,
+                       enum engine_reject *ret_reject)
+{
+    char name[CELLTAP_STREAM_NAME_MAX + 1];
+    struct stream *stream = streams_find(&engine->streams, frame->stream, frame->stream_bytes);
+    struct serving *serving;
+    if (stream != NULL) {
+        serving = stream->serving;
+    } else {
+        memcpy(name, frame->stream, frame->stream_bytes);
+        name[frame->stream_bytes] = '\0';
+        serving = engine_match(engine->servings, engine->n_servings, name);
+    }
+    *ret_reject = serving == NULL ? ENGINE_REJECT_NO_MODEL : ENGINE_REJECT_VALUES;
+    if (serving == NULL || frame->n_values != serving->n_values)
+        return -1;
+    *ret_serving = serving;
+    *ret_stream = stream;
+    return 0;
+}
+
+int engine_fresh_state(const struct serving *serving, celltap_stream **ret_state, float **ret_held)
+{
+    *ret_held = NULL;
+    if (serving->conf->missing == CONF_MISSING_HOLD) {
+        *ret_held = calloc(serving->n_values, sizeof(float));
+        if (*ret_held == NULL)
+            return -1;
+    }
+    if (celltap_stream_new(serving->model, ret_state) == 0)
+        return 0;
+    free(*ret_held);
+    return -1;
+}
+
+static struct stream *engine_add_stream(struct engine *engine, struct serving *serving,
+                                        const struct celltap_frame *frame,
+                                        enum engine_reject *ret_reject)
+{
+    celltap_stream *state;
+    float *held;
+    *ret_reject = ENGINE_REJECT_STREAMS;
+    if (engine->streams.n >= engine->max_streams)
+        return NULL;
+    *ret_reject = ENGINE_REJECT_MEMORY;
+    if (engine_fresh_state(serving, &state, &held) != 0)
+        return NULL;
+    struct stream *stream =
+        streams_add(&engine->streams, frame->stream, frame->stream_bytes, state, held);
+    if (stream == NULL) {
+        celltap_stream_free(state);
+        free(held);
+        return NULL;
+    }
+    stream->serving = serving;
+    serving->n_streams++;
+    return stream;
+}
+
+/* Missing values are NaN.  True if there is one. */
+static bool engine_any_missing(const float *values, size_t n_values)
+{
+    for (size_t i = 0; i < n_values; i++)
+        if (isnan(values[i]))
+            return true;
+    return false;
+}
+
+/* A missing value takes the last one of its channel (`hold`; 0 before any) or 0 (`zero`). */
+static void engine_fill(struct stream *stream, float *values, size_t n_values)
+{
+    for (size_t i = 0; i < n_values; i++) {
+        if (isnan(values[i]))
+            values[i] = stream->held != NULL ? stream->held[i] : 0.0f;
+        if (stream->held != NULL)
+            stream->held[i] = values[i];
+    }
+}
+
+static bool engine_starts_afresh(const struct stream *stream, const struct celltap_frame *frame,
+                                 int64_t ts_ns)
+{
+    int64_t silence_ns;
+    uint64_t gap_ms = stream->serving->conf->gap_reset_ms;
+    if (frame->reset || stream->reset_next)
+        return true;
+    if (gap_ms == 0 || stream->n_frames == 0)
+        return false;
+    if (__builtin_sub_overflow(ts_ns, stream->ts_ns, &silence_ns))
+        return ts_ns > stream->ts_ns;
+    return silence_ns > 0 && (uint64_t)silence_ns / 1000000 >= gap_ms;
+}
+
+static void engine_enqueue(struct engine *engine, struct stream *stream,
+                           const struct pending *pending)
+{
+    uint32_t ix = (uint32_t)engine->n_pending++;
+    struct serving *serving = stream->serving;
+    engine->pending[ix] = *pending;
+    engine->n_values += serving->n_values;
+    if (stream->n_pending++ != 0) {
+        engine->pending[stream->last_pending].next = ix;
+        stream->last_pending = ix;
+        return;
+    }
+    stream->first_pending = stream->last_pending = ix;
+    stream->next_active = NULL;
+    if (serving->first_active == NULL)
+        serving->first_active = stream;
+    else
+        serving->last_active->next_active = stream;
+    serving->last_active = stream;
+}
+
+/* From here on nothing can fail: the frame is accepted. */
+static void engine_accept(struct engine *engine, struct stream *stream,
+                          const struct celltap_frame *frame, uint64_t seq, int64_t ts_ns,
+                          float *values)
+{
+    struct pending pending = {
+        .seq = seq,
+        .ts_ns = ts_ns,
+        .values_at = (uint32_t)engine->n_values,
+        .next = ENGINE_NO_PENDING,
+        .reset = engine_starts_afresh(stream, frame, ts_ns),
+    };
+    /* What comes after a reset depends on nothing before it. */
+    if (pending.reset && stream->held != NULL)
+        memset(stream->held, 0, stream->serving->n_values * sizeof(float));
+    engine_fill(stream, values, stream->serving->n_values);
+    if (stream->n_frames > 0 && seq - stream->seq > 1) {
+        stream->n_gaps++;
+        engine->counts.n_gaps++;
+    }
+    stream->reset_next = false;
+    stream->seq = seq;
+    stream->ts_ns = ts_ns;
+    stream->n_frames++;
+    engine->counts.n_accepted++;
+    engine_enqueue(engine, stream, &pending);
+}
+
+static void engine_take_frame(struct engine *engine, struct engine_batch *batch,
+                              const struct celltap_frame *frame)
+{
+    struct serving *serving;
+    struct stream *stream;
+    enum engine_reject reject;
+    if (engine_find(engine, frame, &serving, &stream, &reject) != 0) {
+        engine_reject(engine, batch, reject, "");
+        return;
+    }
+    uint64_t last = stream != NULL ? stream->seq : 0;
+    bool known = stream != NULL && stream->n_frames > 0;
+    if (known && frame->has_seq && frame->seq <= last) {
+        stream->n_duplicates++;
+        engine->counts.n_duplicates++;
+        batch->n_duplicates++;
+        return;
+    }
+    if (!frame->has_seq && last == UINT64_MAX) {
+        engine_reject(engine, batch, ENGINE_REJECT_RANGE, "seq");
+        return;
+    }
+    float *values = engine->values + engine->n_values;
+    celltap_frame_values(frame, values);
+    if (serving->conf->missing == CONF_MISSING_REJECT &&
+        engine_any_missing(values, serving->n_values)) {
+        engine_reject(engine, batch, ENGINE_REJECT_MISSING, "");
+        return;
+    }
+    if (stream == NULL) {
+        stream = engine_add_stream(engine, serving, frame, &reject);
+        if (stream == NULL) {
+            engine_reject(engine, batch, reject, "");
+            return;
+        }
+    }
+    engine_accept(engine, stream, frame, frame->has_seq ? frame->seq : last + 1,
+                  frame->has_ts ? frame->ts_ns : batch->arrived_ns, values);
+    batch->n_accepted++;
+}
+
+bool engine_take(struct engine *engine, struct engine_batch *batch)
+{
+    while (batch->cursor < batch->end) {
+        struct celltap_frame frame;
+        const unsigned char *at = batch->cursor;
+        const char *key = "";
+        int code = celltap_frame_read(&at, batch->end, &frame, &key);
+        if (code == 0 &&
+            (engine->n_pending == ENGINE_TURN_FRAMES ||
+             (engine->n_pending > 0 && frame.n_values > engine->n_values_room - engine->n_values)))
+            return false;
+        if (code != 0)
+            engine_reject(engine, batch, engine_wire_reject(code), key);
+        else
+            engine_take_frame(engine, batch, &frame);
+        batch->n_taken++;
+        batch->cursor = at;
+    }
+    return true;
+}
