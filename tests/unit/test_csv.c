@@ -1,7 +1,6 @@
 /* test_csv.c - csv files as people have them: cells, lines, faults with their place. */
 #include "cli/csv.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "cli/csv_value.h"
 #include "cli/series.h"
+#include "tests/support/suite.h"
 
 /* ---- helpers ------------------------------------------------------------------------------- */
 
@@ -390,28 +390,23 @@ END_TEST
 
 int main(void)
 {
-    TCase *tcase = tcase_create("csv");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, test_cells_of_each_delimiter_are_found);
-    tcase_add_test(tcase, test_line_ends_of_all_systems_are_taken);
-    tcase_add_test(tcase, test_quoted_cells_are_unescaped);
-    tcase_add_test(tcase, test_broken_quotes_are_named_with_their_place);
-    tcase_add_test(tcase, test_places_are_right_behind_quoted_line_ends);
-    tcase_add_test(tcase, test_records_across_all_fills_are_whole);
-    tcase_add_test(tcase, test_line_beyond_the_limit_is_refused);
-    tcase_add_test(tcase, test_utf16_is_refused_with_what_to_do);
-    tcase_add_test(tcase, test_numbers_are_read_and_what_is_missing_is_known);
-    tcase_add_test(tcase, test_times_are_read_exactly);
-    tcase_add_test(tcase, test_header_is_told_from_data);
-    tcase_add_test(tcase, test_time_column_is_found_or_chosen);
-    tcase_add_test(tcase, test_columns_are_chosen_by_name_or_number);
-    tcase_add_test(tcase, test_bad_cell_is_named_with_place_and_text);
-    tcase_add_test(tcase, test_real_recordings_are_read_to_their_end);
-    Suite *suite = suite_create("csv");
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? 1 : 0;
+    const TTest *const tests[] = {
+        test_cells_of_each_delimiter_are_found,
+        test_line_ends_of_all_systems_are_taken,
+        test_quoted_cells_are_unescaped,
+        test_broken_quotes_are_named_with_their_place,
+        test_places_are_right_behind_quoted_line_ends,
+        test_records_across_all_fills_are_whole,
+        test_line_beyond_the_limit_is_refused,
+        test_utf16_is_refused_with_what_to_do,
+        test_numbers_are_read_and_what_is_missing_is_known,
+        test_times_are_read_exactly,
+        test_header_is_told_from_data,
+        test_time_column_is_found_or_chosen,
+        test_columns_are_chosen_by_name_or_number,
+        test_bad_cell_is_named_with_place_and_text,
+        test_real_recordings_are_read_to_their_end,
+        NULL,
+    };
+    return suite_run("csv", tests, 60);
 }
