@@ -48,7 +48,7 @@ struct board *board_new(uint64_t every)
     return board;
 }
 
-void board_clear(struct board *board)
+static void board_clear(struct board *board)
 {
     for (size_t i = 0; i < board->n_rows; i++) {
         free(board->rows[i].layer);
@@ -57,6 +57,12 @@ void board_clear(struct board *board)
         free(board->rows[i].history);
     }
     board->n_rows = board->scroll = 0;
+}
+
+void board_restart(struct board *board)
+{
+    board_clear(board);
+    seqs_pause(&board->seqs);
 }
 
 void board_free(struct board *board)
@@ -239,7 +245,7 @@ static void board_numbers(const struct board_row *row, FILE *file)
         fprintf(file, "  %+.4g", (double)row->values[i]);
 }
 
-static void board_row(const struct board_row *row, const struct board_plan *plan, size_t row_ix,
+static void board_row(const struct board_row *row, const struct board_plan *plan, size_t next_n,
                       unsigned label_wide, enum heat_mode mode, FILE *file)
 {
     char label[BOARD_LABEL_MAX];
@@ -266,7 +272,7 @@ static void board_row(const struct board_row *row, const struct board_plan *plan
                         0, plan, mode, file);
         fputs("\033[K\r\n", file);
     }
-    if (plan->has_gaps && row_ix + 1 < plan->to)
+    if (board_plan_gap(plan, row->n, next_n))
         fputs("\033[K\r\n", file);
 }
 
@@ -308,7 +314,8 @@ static void board_foot(const struct board *board, const struct board_picture *pi
     if (picture->can_tab)
         strcat(text, "   Tab: tensor");
     strcat(text, "   q: quit");
-    fprintf(file, " +1%.*s\033[K", picture->columns > 18 ? (int)picture->columns - 18 : 0, text);
+    fprintf(file, " +1 of ±%.*s\033[K", picture->columns > 23 ? (int)picture->columns - 23 : 0,
+            text);
 }
 
 void board_print(struct board *board, const struct board_picture *picture, FILE *file)
@@ -328,7 +335,8 @@ void board_print(struct board *board, const struct board_picture *picture, FILE 
     if (plan.has_air)
         fputs("\033[K\r\n", file);
     for (size_t i = plan.from; i < plan.to; i++)
-        board_row(&board->rows[i], &plan, i, label_wide, picture->mode, file);
+        board_row(&board->rows[i], &plan, i + 1 < plan.to ? sizes[i + 1] : 0, label_wide,
+                  picture->mode, file);
     fprintf(file, "\033[J\033[%uH", picture->lines);
     board_foot(board, picture, &plan, file);
 }

@@ -37,7 +37,7 @@ void board_tick(struct board *board, uint64_t now_ns);
 
 void board_next_stream(struct board *board, int step);
 void board_scroll(struct board *board, int step);
-void board_clear(struct board *board); /* forgets the layers: another tensor comes */
+void board_restart(struct board *board); /* forgets the layers: another tap comes */
 
 struct board_picture {
     unsigned columns, lines;

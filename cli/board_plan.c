@@ -38,20 +38,27 @@ static bool board_plan_fit(const size_t *sizes, size_t n_rows, unsigned columns,
     return false;
 }
 
+bool board_plan_gap(const struct board_plan *plan, size_t n, size_t next_n)
+{
+    return plan->has_gaps && next_n && (n > BOARD_NUMBERS_MAX || next_n > BOARD_NUMBERS_MAX);
+}
+
 /* Gives away the lines that are left over. */
 static void board_plan_spread(const size_t *sizes, size_t n_rows, size_t left,
                               struct board_plan *plan)
 {
-    size_t n_wide = 0;
+    size_t n_wide = 0, n_gaps = 0;
     bool one_line = true;
+    plan->has_gaps = true;
     for (size_t i = 0; i < n_rows; i++) {
         n_wide += sizes[i] > BOARD_NUMBERS_MAX;
+        n_gaps += board_plan_gap(plan, sizes[i], i + 1 < n_rows ? sizes[i + 1] : 0);
         one_line &= sizes[i] <= plan->cells_a_line * plan->n_units;
     }
     plan->has_air = left > 0;
     left -= plan->has_air;
-    plan->has_gaps = n_rows > 1 && left >= n_rows - 1;
-    left -= plan->has_gaps ? n_rows - 1 : 0;
+    plan->has_gaps = left >= n_gaps;
+    left -= plan->has_gaps ? n_gaps : 0;
     if (one_line && n_wide) /* folded rows have no history: which line is which unit's? */
         plan->n_history = (unsigned)(left / n_wide);
     if (plan->n_history >= BOARD_HISTORY_MAX)

@@ -25,6 +25,7 @@ static struct {
     volatile sig_atomic_t is_open, resized, stop_asked;
     bool has_modes;
     struct termios modes; /* as they were */
+    char keys[32];        /* read, not yet given out; NUL behind */
 } screen;
 
 bool screen_is_there(void)
@@ -141,12 +142,18 @@ enum screen_key screen_key(void)
         {"\033[D", SCREEN_LEFT},  {"\033OA", SCREEN_UP},   {"\033OB", SCREEN_DOWN},
         {"\033OC", SCREEN_RIGHT}, {"\033OD", SCREEN_LEFT}, {"k", SCREEN_UP},
         {"j", SCREEN_DOWN},       {"l", SCREEN_RIGHT},     {"h", SCREEN_LEFT},
-        {"\033", SCREEN_QUIT},
     };
-    char bytes[8] = "";
-    ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes - 1);
-    for (size_t i = 0; n > 0 && i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(bytes, keys[i].bytes) == 0)
+    if (!*screen.keys) {
+        ssize_t n = read(STDIN_FILENO, screen.keys, sizeof screen.keys - 1);
+        screen.keys[n > 0 ? n : 0] = '\0';
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t n_bytes = strlen(keys[i].bytes);
+        if (strncmp(screen.keys, keys[i].bytes, n_bytes) == 0) {
+            memmove(screen.keys, screen.keys + n_bytes, sizeof screen.keys - n_bytes);
             return keys[i].key;
+        }
+    }
+    screen.keys[0] = '\0'; /* none of ours, and perhaps half of another */
     return SCREEN_NONE;
 }

@@ -34,6 +34,6 @@ bool screen_changed(void);
 
 /* A descriptor that is readable when a key was pressed, -1 if stdin is no terminal. */
 int screen_key_fd(void);
-enum screen_key screen_key(void);
+enum screen_key screen_key(void); /* SCREEN_NONE: that was all */
 
 #endif

@@ -33,13 +33,20 @@ int seqs_take(struct seqs *seqs, const char *stream, size_t stream_bytes, uint64
         return seqs_add(seqs, stream, stream_bytes, seq);
     struct seqs_stream *known = &seqs->streams[ix];
     uint64_t expected = (known->seq / seqs->every + 1) * seqs->every;
-    if (seq > expected) {
+    if (seq > expected && !known->is_paused) {
         uint64_t n_lost = (seq - expected) / seqs->every;
         known->n_lost += n_lost;
         seqs->n_lost += n_lost;
     }
+    known->is_paused = false;
     known->seq = seq; /* a smaller one: the stream has begun again */
     return ix;
+}
+
+void seqs_pause(struct seqs *seqs)
+{
+    for (size_t i = 0; i < seqs->n; i++)
+        seqs->streams[i].is_paused = true;
 }
 
 void seqs_done(struct seqs *seqs)

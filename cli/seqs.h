@@ -11,6 +11,7 @@
 struct seqs_stream {
     char *name; /* owned */
     uint64_t seq, n_lost;
+    bool is_paused; /* what comes next follows on nothing */
 };
 
 struct seqs {
@@ -22,6 +23,8 @@ struct seqs {
 
 /* Notes that a record of a stream came.  The stream's place, or -1: there are too many. */
 int seqs_take(struct seqs *seqs, const char *stream, size_t stream_bytes, uint64_t seq);
+/* Nobody listened for a while: what did not come meanwhile is not missing. */
+void seqs_pause(struct seqs *seqs);
 void seqs_done(struct seqs *seqs);
 
 #endif

@@ -68,7 +68,8 @@ static bool watch_record(struct watch *watch, const struct celltap_record_view *
         return false;
     }
     watch->n_records++;
-    seqs_take(&watch->seqs, record->stream, record->stream_bytes, record->seq);
+    if (!watch->board) /* which counts by itself */
+        seqs_take(&watch->seqs, record->stream, record->stream_bytes, record->seq);
     return true;
 }
 
@@ -172,37 +173,40 @@ static int watch_next_tensor(struct watch *watch, char *ret_error)
     watch->selection.tensors = watch->tensors[watch->tensor_ix];
     tap_close(watch->tap);
     watch->tap = NULL;
-    board_clear(watch->board);
+    board_restart(watch->board);
     return tap_open(watch->options->control, &watch->selection, &watch->tap, ret_error);
 }
 
-/* 1: go on; 0: the end; -1. */
-static int watch_key(struct watch *watch, char *ret_error)
+/* One key.  1: go on; 0: the end; -1. */
+static int watch_key(struct watch *watch, enum screen_key key, char *ret_error)
 {
-    switch (screen_key()) {
+    switch (key) {
     case SCREEN_QUIT:
         return 0;
     case SCREEN_TAB:
-        if (watch_next_tensor(watch, ret_error) < 0)
-            return -1;
-        break;
+        return watch_next_tensor(watch, ret_error) < 0 ? -1 : 1;
     case SCREEN_UP:
-        board_scroll(watch->board, -1);
-        break;
     case SCREEN_DOWN:
-        board_scroll(watch->board, 1);
-        break;
-    case SCREEN_LEFT:
-        board_next_stream(watch->board, -1);
-        break;
-    case SCREEN_RIGHT:
-        board_next_stream(watch->board, 1);
-        break;
-    case SCREEN_NONE:
+        board_scroll(watch->board, key == SCREEN_UP ? -1 : 1);
         return 1;
+    case SCREEN_LEFT:
+    case SCREEN_RIGHT:
+        board_next_stream(watch->board, key == SCREEN_LEFT ? -1 : 1);
+        return 1;
+    case SCREEN_NONE:
+        break;
     }
-    watch->next_picture_ns = 0;
     return 1;
+}
+
+static int watch_keys(struct watch *watch, char *ret_error)
+{
+    enum screen_key key;
+    int code = 1;
+    while (code > 0 && (key = screen_key()) != SCREEN_NONE)
+        code = watch_key(watch, key, ret_error);
+    watch->next_picture_ns = 0;
+    return code;
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -246,7 +250,7 @@ static int watch_round(struct watch *watch, uint64_t end_ns, char *ret_error)
     poll(fds, 2, watch_wait_ms(watch, now, end_ns));
     if ((fds[0].revents & POLLIN) && (code = watch_take(watch, ret_error)) <= 0)
         return code;
-    if ((fds[1].revents & POLLIN) && (code = watch_key(watch, ret_error)) <= 0)
+    if ((fds[1].revents & POLLIN) && (code = watch_keys(watch, ret_error)) <= 0)
         return code;
     now = progress_now_ns();
     if (watch->board && (screen_changed() || now >= watch->next_picture_ns)) {
@@ -320,9 +324,10 @@ static int watch_show(struct watch *watch)
     }
     if (code < 0)
         say_error("%s", error);
-    if (watch->seqs.n_lost)
-        say_note("%s timesteps are missing between those that came",
-                 progress_thousands(watch->seqs.n_lost, number));
+    uint64_t n_lost = watch->board ? board_n_lost(watch->board) : watch->seqs.n_lost;
+    if (n_lost)
+        say_note("timesteps missing between those that came: %s",
+                 progress_thousands(n_lost, number));
     return code < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 

@@ -22,6 +22,7 @@ ALSO = {
 # File: the writable data that it may hold, and why.
 GLOBALS = {
     "daemon/log.c": ("log_.*", "the log level, and whether stderr is the journal"),
+    "cli/screen.c": ("screen", "a handler restores the terminal when the process crashes"),
     "cli/stop.c": ("stop_signal", "what a signal handler can reach has to be static"),
     "lib/kernel/kernel_pick.c": ("kernel_picked", "the kernel, chosen at the first call"),
     "lib/base/alloc.c": (".*", "tests make the Nth allocation fail and count those alive"),
