@@ -104,8 +104,8 @@ int main(int argc, char **argv)
     struct celltap_diagnosis why;
     int err = celltap_model_load(argv[1], &model, &why);
     if (err < 0) {
-        fprintf(stderr, "embed_step: %s: %s: %s %s\n", argv[1], celltap_strerror(err), why.node,
-                why.text);
+        fprintf(stderr, "embed_step: %s: %s: %s%s%s\n", argv[1], celltap_strerror(err), why.node,
+                why.node[0] != '\0' ? ": " : "", why.text);
         return 1;
     }
     print_layers(model);
