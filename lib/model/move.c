@@ -171,6 +171,7 @@ int move_gather(struct load *load, const struct value *value, size_t axis, const
                 size_t n_dims, const int64_t *dims, struct value *ret_value)
 {
     struct value from, to;
+    const int64_t first = 0;
     size_t n_list = 1;
     for (size_t k = 0; k < n_dims; k++)
         n_list *= (size_t)dims[k];
@@ -179,7 +180,7 @@ int move_gather(struct load *load, const struct value *value, size_t axis, const
         if (n_list != 1)
             return move_refuse_timestep(load, value, axis, list[0], (int64_t)n_list, 1);
         err = move_slice(load, value, axis, list[0], 1, 1, &from);
-        list = &(const int64_t){0};
+        list = &first;
     } else {
         from = *value;
         if (!value_axis_is(value, axis, FACTOR_ITEM))
