@@ -53,7 +53,7 @@ static bool name_is_op(const char *name, const char *op)
     size_t n = strlen(op);
     if (*name == '\0')
         return true;
-    if (strncasecmp(name, op, n) != 0)
+    if (strncmp(name, op, n) != 0)
         return false;
     name += n;
     name += strspn(name, "_");
