@@ -177,6 +177,7 @@ check-asan:
 check-tsan:
 	@.ci/deps $(DEPS) $(TEST_DEPS)
 	@$(AGAIN) BUILD=$(BUILD)/tsan OPT="-O1 -g" CFLAGS="$(TSAN)" all tests
+	@$(PYTHON) tests/run.py --build $(BUILD)/tsan --only "test_*_threads" unit
 	@$(PYTHON) tests/run.py --build $(BUILD)/tsan daemon
 
 check-valgrind:
