@@ -54,6 +54,8 @@ static void fuse_replace(struct fuse *fuse, struct plan_step *into, struct plan_
     into->out = last->out;
     plan->slots[last->out].step = (size_t)(into - plan->steps);
     into->layer |= last->layer;
+    if (into->origin == NULL || strchr(into->origin, '.') == NULL) /* says no module */
+        into->origin = last->origin;
     last->gone = true;
 }
 

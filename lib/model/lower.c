@@ -132,38 +132,32 @@ int lower_step(struct lower *lower, const struct plan_step *step, const size_t *
     return err;
 }
 
-/* A slot that always holds the constant: min(max(any number, constant), constant). */
-int lower_as_data(struct lower *lower, const struct graph_node *node, const struct value *constant,
-                  size_t any_slot, struct value *ret_value)
+/* min(max(any number, constant), constant) */
+int lower_as_data(struct lower *lower, const struct graph_node *node, const struct value *shape,
+                  const float *items, size_t any_slot, struct value *ret_value)
 {
-    struct value spread, shape;
+    static const enum cell_operator operators[] = {CELL_MAX, CELL_MIN};
+    struct value value = *shape;
     int64_t *refs;
     size_t slot;
-    int err = constant->type == GRAPH_FLOAT ? value_spread(&lower->load, constant, &spread)
-                                            : load_refuse(&lower->load, "joins integers to data");
-    if (err == 0 && spread.n == 0)
-        err = load_refuse(&lower->load, "joins nothing to data");
-    if (err == 0)
-        err = load_take(&lower->load, spread.n, sizeof *refs, &refs);
+    int err = load_take(&lower->load, shape->n, sizeof *refs, &refs);
     if (err < 0)
         return err;
-    for (size_t k = 0; k < spread.n; k++)
+    for (size_t k = 0; k < shape->n; k++)
         refs[k] = value_ref(any_slot, 0);
-    shape = spread;
-    shape.data = true;
-    shape.ints = refs;
-    static const enum cell_operator operators[] = {CELL_MAX, CELL_MIN};
+    value.data = true;
+    value.ints = refs;
     for (size_t k = 0; err == 0 && k < 2; k++) {
         struct plan_step step = {.kind = PLAN_BINARY,
                                  .node = node,
                                  .op = "Constant",
-                                 .binary = {operators[k], NULL, spread.floats}};
-        err = lower_slot(lower, node, &shape, &slot);
+                                 .binary = {operators[k], NULL, items}};
+        err = lower_slot(lower, node, &value, &slot);
         if (err == 0)
-            err = lower_step(lower, &step, &slot, 1, &shape);
+            err = lower_step(lower, &step, &slot, 1, &value);
     }
     if (err == 0)
-        *ret_value = shape;
+        *ret_value = value;
     return err;
 }
 
@@ -193,8 +187,13 @@ static int lower_outputs(struct lower *lower)
         const char *name = graph->values[graph->outputs[k].value].name;
         if (!value.defined)
             return load_refuse(&lower->load, "output '%s' is not supported", name);
+        if (!value.data && (value.type != GRAPH_FLOAT || value.n == 0))
+            return load_refuse(&lower->load, "output '%s' is not made of floats", name);
+        struct value spread = value;
         if (!value.data)
-            err = lower_as_data(lower, &output, &value, 0, &value);
+            err = value_spread(&lower->load, &value, &spread);
+        if (err == 0 && !value.data)
+            err = lower_as_data(lower, &output, &spread, spread.floats, 0, &value);
         if (err == 0)
             err = lower_slot(lower, &output, &value, &plan->outputs[plan->n_outputs]);
         plan->n_outputs++;

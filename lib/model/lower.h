@@ -72,9 +72,10 @@ bool lower_out_unused(const struct lower *lower, const struct graph_node *node, 
 int lower_slot(struct lower *lower, const struct graph_node *node, const struct value *value,
                size_t *ret_slot);
 
-/* A data value like a constant, for when the two are put side by side. */
-int lower_as_data(struct lower *lower, const struct graph_node *node, const struct value *constant,
-                  size_t any_slot, struct value *ret_value);
+/* Data that always says the same: items [shape->n] in a slot of their own, for when a constant must
+ * stand beside data.  any_slot: some slot that is there already. */
+int lower_as_data(struct lower *lower, const struct graph_node *node, const struct value *shape,
+                  const float *items, size_t any_slot, struct value *ret_value);
 
 /* Appends a step with one output and gives the value `shape` its items. */
 int lower_step(struct lower *lower, const struct plan_step *step, const size_t *in, size_t n_in,

@@ -165,8 +165,9 @@ static int lower_cell_state(struct lower *lower, const struct graph_node *node, 
                                      state->dims[axis]);
         }
     }
-    if (err == 0)
-        err = broadcast_items(&lower->load, state, &row, &items);
+    if (err < 0)
+        return err;
+    err = broadcast_items(&lower->load, state, &row, &items);
     if (err == CELLTAP_EREFUSED)
         err = load_refuse(&lower->load, "%s differs from row to row of the batch", what);
     bool zero = true;

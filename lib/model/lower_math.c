@@ -181,6 +181,7 @@ int lower_math_combine(struct lower *lower, const struct graph_node *node, const
     struct plan_step step = {.kind = PLAN_BINARY,
                              .node = node,
                              .op = node->op,
+                             .origin = a->data ? b->origin : a->origin,
                              .layer = layer,
                              .binary = {.operator= lower_binaries[row].operator} };
     int err = broadcast_shape(&lower->load, &lower->sizes, a, b, &shape);

@@ -1,4 +1,5 @@
 /* lower_move.c - operators that move values about without choosing: shapes, order, side by side. */
+#include "lib/model/broadcast.h"
 #include "lib/model/fold.h"
 #include "lib/model/lower.h"
 
@@ -194,46 +195,75 @@ int lower_move_unsqueeze(struct lower *lower, const struct graph_node *node)
 
 /* ---- side by side ------------------------------------------------------------------------- */
 
-/* Every input, in one nature: constants spread, or turned into data where data is among them. */
-static int lower_gather_inputs(struct lower *lower, const struct graph_node *node,
-                               struct value **ret_values, size_t *ret_n)
+/* A constant beside data: brought to the data's time and batch, then into a slot. */
+static int lower_concat_constant(struct lower *lower, const struct graph_node *node,
+                                 const struct value *data, size_t axis, struct value *value)
+{
+    struct value shape = value_like(data);
+    const void *items;
+    int err = value->n_axes != data->n_axes || value->type != GRAPH_FLOAT
+                  ? load_invalid(&lower->load, "joins tensors that do not fit")
+                  : 0;
+    for (size_t k = 0; err == 0 && k < data->n_axes; k++) {
+        if (k != axis && value->dims[k] != data->dims[k])
+            err = load_invalid(&lower->load, "joins tensors that do not fit");
+        else if (k != axis)
+            err = value_copy_axis(&lower->load, &shape, data, k);
+        else
+            err = value_add_axis(&lower->load, &shape);
+        if (err == 0 && k == axis)
+            err = value_add_factor(&lower->load, &shape, FACTOR_ITEM, value->dims[k]);
+    }
+    if (err == 0)
+        err = broadcast_items(&lower->load, value, &shape, &items);
+    if (err < 0)
+        return err;
+    return lower_as_data(lower, node, &shape, items, value_ref_slot(data->ints[0]), value);
+}
+
+/* Every input that is not empty, in one nature: all data, or all constants with nothing left to
+ * repeat. */
+static int lower_concat_inputs(struct lower *lower, const struct graph_node *node,
+                               struct value **ret_values, size_t *ret_n, size_t *ret_axis)
 {
     struct value *values;
-    size_t n = 0, any_slot = SIZE_MAX;
+    const struct value *data = NULL;
+    size_t n = 0;
     int err = load_take(&lower->load, node->n_in, sizeof *values, &values);
     for (size_t k = 0; err == 0 && k < node->n_in; k++) {
         const struct value *value = lower_in(lower, node, k);
         if (value == NULL)
             return load_invalid(&lower->load, "has no input %zu", k);
-        if (value->data)
-            any_slot = value_ref_slot(value->ints[0]);
-        if (value->data || value->size > 0)
+        data = value->data ? value : data;
+        if (value->size > 0)
             values[n++] = *value;
     }
+    *ret_values = values;
+    *ret_n = n;
+    if (err == 0 && n > 0)
+        err = lower_axis(lower, graph_attr_int(node, "axis", 1), values[0].n_axes, ret_axis);
     for (size_t k = 0; err == 0 && k < n; k++) {
-        if (!values[k].data && any_slot != SIZE_MAX)
-            err = lower_as_data(lower, node, &values[k], any_slot, &values[k]);
+        if (!values[k].data && data != NULL)
+            err = lower_concat_constant(lower, node, data, *ret_axis, &values[k]);
         else if (!values[k].data)
             err = value_spread(&lower->load, &values[k], &values[k]);
         if (err == 0 && value_item_bytes(&values[k]) != value_item_bytes(&values[0]))
             err = load_invalid(&lower->load, "joins tensors of different types");
     }
-    *ret_values = values;
-    *ret_n = n;
     return err;
 }
 
 int lower_move_concat(struct lower *lower, const struct graph_node *node)
 {
     struct value *values = NULL, to;
-    size_t n = 0, axis;
-    int err = lower_gather_inputs(lower, node, &values, &n);
+    size_t n = 0, axis = 0;
+    int err = lower_concat_inputs(lower, node, &values, &n, &axis);
+    if (err == 0 && n == 0 && node->n_in == 0)
+        err = load_invalid(&lower->load, "has no input");
     if (err == 0 && n == 0) { /* all empty */
         lower_out(lower, node, 0, lower_in(lower, node, 0));
         return 0;
     }
-    if (err == 0)
-        err = lower_axis(lower, graph_attr_int(node, "axis", 1), values[0].n_axes, &axis);
     if (err == 0)
         err = move_concat(&lower->load, values, n, axis, &to);
     size_t slot, before = lower->plan.n_steps;

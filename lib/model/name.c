@@ -164,10 +164,12 @@ static void name_find_path(const struct plan_step *step, struct name_item *item)
         name_from_torch(node->name, item->path);
     else if (strchr(node->name, '/') != NULL)
         name_from_keras(node->name, item->path);
-    else if (!name_is_op(node->name, node->op))
-        name_copy(item->path, NAME_BYTES, node->name, strlen(node->name));
-    else
+    else if (name_is_op(node->name, node->op))
         item->known = name_from_weights(step->origin, item->path);
+    else {
+        name_copy(item->path, NAME_BYTES, node->name, strlen(node->name));
+        item->known = false; /* a name, not a module's */
+    }
 }
 
 /* ---- within a module ---------------------------------------------------------------------- */
