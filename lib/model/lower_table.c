@@ -132,8 +132,9 @@ static int lower_unknown(struct lower *lower, const struct graph_node *node)
 static bool lower_lists(const char *names, const char *name)
 {
     size_t n = strlen(name);
-    for (const char *at = strstr(names, name); at != NULL; at = strstr(at + 1, name))
-        if ((at == names || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0') && n > 0)
+    for (const char *at = n == 0 ? NULL : strstr(names, name); at != NULL;
+         at = strstr(at + 1, name))
+        if ((at == names || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
             return true;
     return false;
 }
