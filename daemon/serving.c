@@ -14,14 +14,6 @@
 
 #define SERVING_FILE_MAX ((size_t)2 << 30) /* bytes: protobuf's own limit */
 
-static uint64_t serving_hash(const unsigned char *bytes, size_t n_bytes)
-{
-    uint64_t hash = 0xcbf29ce484222325u ^ n_bytes;
-    for (size_t i = 0; i < n_bytes; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* Fills bytes from the file; returns how many there were, or -1 with errno. */
 static ssize_t serving_fill(int fd, unsigned char *bytes, size_t n_bytes)
 {
@@ -82,7 +74,7 @@ static int serving_build(struct serving *serving, const unsigned char *bytes, si
         return -1;
     }
     serving->n_values = celltap_model_n_values(serving->model);
-    serving->file_hash = serving_hash(bytes, n_bytes);
+    serving->file_hash = celltap_model_hash(serving->model);
     if (conf->channels.n != 0 && conf->channels.n != serving->n_values) {
         snprintf(
             reterr, reterr_bytes,

@@ -54,7 +54,11 @@ extern "C" {
     X(ETYPE, -10, "a key has a value of the wrong type")                                           \
     X(EKEY, -11, "a required key is missing")                                                      \
     X(ESTREAM, -12, "a stream name is 1 to 255 bytes of [A-Za-z0-9._:/-]")                         \
-    X(ERANGE, -13, "a number is out of its range")
+    X(ERANGE, -13, "a number is out of its range")                                                 \
+    X(ESTATE, -14, "the states are not whole, or of another model")                                \
+    X(EIO, -15, "the disk does not take or give what it should")                                   \
+    X(EDAMAGED, -16, "the journal is damaged")                                                     \
+    X(EGONE, -17, "the journal does not hold what is asked for")
 
 enum celltap_error {
 #define CELLTAP_ERROR_CODE(name, code, sentence) CELLTAP_##name = (code),
@@ -94,6 +98,10 @@ CELLTAP_API int celltap_model_load_bytes(const void *data, size_t n_bytes,
 CELLTAP_API celltap_model *celltap_model_ref(celltap_model *model);
 CELLTAP_API void celltap_model_unref(celltap_model *model); /* NULL is fine */
 
+/* A hash of the bytes that the model was loaded from: the model's identity.  Journals and saved
+ * states name their model by it. */
+CELLTAP_API uint64_t celltap_model_hash(const celltap_model *model);
+
 /* Values of one frame: the sizes of all the graph's data inputs, side by side in graph order. */
 CELLTAP_API size_t celltap_model_n_values(const celltap_model *model);
 
@@ -131,6 +139,13 @@ CELLTAP_API void celltap_stream_free(celltap_stream *stream); /* NULL is fine */
 
 /* Back to the initial state. */
 CELLTAP_API void celltap_stream_reset(celltap_stream *stream);
+
+/* A stream's states as bytes, the same on every machine.  save writes celltap_stream_save_bytes to
+ * ret_bytes; load takes what save wrote for a stream of the same model.  CELLTAP_ESTATE (other
+ * length, another model): nothing has changed then. */
+CELLTAP_API size_t celltap_stream_save_bytes(const celltap_model *model);
+CELLTAP_API void celltap_stream_save(const celltap_stream *stream, void *ret_bytes);
+CELLTAP_API int celltap_stream_load(celltap_stream *stream, const void *bytes, size_t n_bytes);
 
 /* ---- panels: stepping --------------------------------------------------------------------- */
 

@@ -168,6 +168,15 @@ static int model_guess(const struct model_source *source, struct celltap_diagnos
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
+/* FNV-1a: an identity, no protection against somebody who wants two models to have the same. */
+static uint64_t model_hash(const unsigned char *bytes, size_t n_bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ n_bytes;
+    for (size_t i = 0; i < n_bytes; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
 int celltap_model_load_bytes(const void *data, size_t n_bytes, celltap_model **ret_model,
                              struct celltap_diagnosis *reterr)
 {
@@ -186,6 +195,8 @@ int celltap_model_load_bytes(const void *data, size_t n_bytes, celltap_model **r
         model_find_primes(&source);
         err = model_guess(&source, &said, ret_model);
     }
+    if (err == 0)
+        (*ret_model)->hash = model_hash(data, n_bytes);
     load_done(&load);
     if (err < 0 && reterr != NULL)
         *reterr = said;
@@ -241,6 +252,11 @@ void celltap_model_unref(celltap_model *model)
 }
 
 /* ---- what is in it ------------------------------------------------------------------------ */
+
+uint64_t celltap_model_hash(const celltap_model *model)
+{
+    return model->hash;
+}
 
 size_t celltap_model_n_values(const celltap_model *model)
 {

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/arena.h"
 #include "lib/cell/cell.h"
@@ -39,6 +40,7 @@ struct model_input {
 
 struct celltap_model {
     atomic_size_t n_refs;
+    uint64_t hash;      /* of the bytes it was loaded from */
     struct arena arena; /* owned: names, layers, tensors, inputs, arrays */
     size_t n_values;    /* floats of a frame: the sum over inputs */
     size_t n_inputs;
