@@ -4,7 +4,7 @@
  *
  *     sums z r nx nh  --functions-->  z r, n = g(nx + r nh), h' = n + z (h - n)
  *
- * (nx gathers W x, nh gathers R h, so of each k three of the four sums grow.)  With 0 the candidate
+ * (nx gathers W x, nh gathers R h, so at each k three of the four sums grow.)  With 0 the candidate
  * needs r . h of all units first: z and r, then r . h into the tensor of h, then n, then h'. */
 
 enum { GRU_Z, GRU_R, GRU_NX, GRU_NH, GRU_SUMS };
@@ -34,30 +34,55 @@ INLINE void gru_put(vf z, vf r, vf n, vf h, const struct kernel_panel *panel, fl
     vf_store(column + panel->out_at[GRU_OUT_N] + unit, n);
 }
 
-INLINE void gru_usual(const vf *s, vf h, const struct kernel_panel *panel, float *column,
-                      size_t unit)
+static vf gru_function(const struct gru_job *job, const struct kernel_activation *function, vf z)
 {
-    vf zero = vf_set1(0);
-    vf z = fn_sigmoid(s[GRU_Z], zero, zero), r = fn_sigmoid(s[GRU_R], zero, zero);
-    vf n = fn_tanh(vf_fma(r, s[GRU_NH], s[GRU_NX]), zero, zero);
+    return apply(function, clip_sum(z, job->gru->clip));
+}
+
+/* sums: z r nh; nx is in the tensor of n. */
+INLINE void gru_finish(const struct gru_job *job, const vf *sums, size_t column_ix, size_t unit,
+                       bool ends)
+{
+    const struct kernel_panel *panel = job->panel;
+    float *column = panel->activations + column_ix * panel->stride;
+    vf h = vf_load(panel->states[column_ix] + panel->state_at + unit);
+    vf nx = vf_load(column + panel->out_at[GRU_OUT_N] + unit);
+    vf z = sums[GRU_Z], r = sums[GRU_R], nh = sums[GRU_NX], n;
+    if (!ends) {
+        vf_store(column + panel->out_at[GRU_OUT_Z] + unit, z);
+        vf_store(column + panel->out_at[GRU_OUT_R] + unit, r);
+        vf_store(column + panel->out_at[GRU_OUT_H] + unit, nh);
+        return;
+    }
+    if (job->usual) {
+        z = fn_sigmoid(z, z, z);
+        r = fn_sigmoid(r, r, r);
+        n = vf_fma(r, nh, nx);
+        n = fn_tanh(n, n, n);
+    } else {
+        z = gru_function(job, &job->gru->f, z);
+        r = gru_function(job, &job->gru->f, r);
+        n = gru_function(job, &job->gru->g, vf_fma(r, nh, nx));
+    }
     gru_put(z, r, n, h, panel, column, unit);
 }
 
-static void gru_general(const struct kernel_gru *gru, const vf *s, vf h,
-                        const struct kernel_panel *panel, float *column, size_t unit)
+/* Sum s of a block of units: its bias, or where it waited since the last piece. */
+INLINE vf gru_begin(const struct gru_job *job, const float *column, size_t unit, size_t s,
+                    bool begins)
 {
-    vf z = apply(&gru->f, clip_sum(s[GRU_Z], gru->clip));
-    vf r = apply(&gru->f, clip_sum(s[GRU_R], gru->clip));
-    vf n = apply(&gru->g, clip_sum(vf_fma(r, s[GRU_NH], s[GRU_NX]), gru->clip));
-    gru_put(z, r, n, h, panel, column, unit);
+    return vf_load(begins ? job->gru->bias + unit * GRU_SUMS + s * KERNEL_LANES
+                          : column + job->panel->out_at[gru_out[s]] + unit);
 }
 
+/* One piece of N blocks of units for C columns.  nx waits in the tensor of n while nh grows in its
+ * place: so all sums find a register. */
 INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_ix,
                      struct piece piece, size_t C, size_t N)
 {
     const struct kernel_gru *gru = job->gru;
     const struct kernel_panel *panel = job->panel;
-    size_t n_inputs = gru->n_inputs;
+    size_t n_inputs = gru->n_inputs, n_at = panel->out_at[GRU_OUT_N];
     struct piece px = piece_cut(piece, 0, n_inputs), ph = piece_cut(piece, n_inputs, job->n_k);
     const float *weights =
         gru->weights + block_ix * job->block_step + piece.from * GRU_GATES * KERNEL_LANES;
@@ -68,50 +93,53 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
         column[c] = panel->activations + (column_ix + c) * panel->stride;
         x[c] = column[c] + panel->in_at[0] + px.from;
         h[c] = panel->states[column_ix + c] + panel->state_at + ph.from;
-    }
-    EACH (c, C)
         EACH (n, N)
-            EACH (s, GRU_SUMS) {
-                size_t unit = (block_ix + n) * KERNEL_LANES;
-                sums[(c * N + n) * GRU_SUMS + s] =
-                    vf_load(piece.from == 0 ? gru->bias + unit * GRU_SUMS + s * KERNEL_LANES
-                                            : column[c] + panel->out_at[gru_out[s]] + unit);
-            }
-    sum_gates(sums, C, N, GRU_SUMS, GRU_GATES, GRU_NX, weights, job->block_step, x,
-              px.to - px.from);
-    weights += (px.to - px.from) * GRU_GATES * KERNEL_LANES;
-    sum_gates(sums, C, N, GRU_SUMS, GRU_GATES, GRU_NH, weights, job->block_step, h,
-              ph.to - ph.from);
+            EACH (g, GRU_GATES)
+                sums[(c * N + n) * GRU_GATES + g] =
+                    gru_begin(job, column[c], (block_ix + n) * KERNEL_LANES, g, piece.from == 0);
+    }
+    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, x, px.to - px.from);
     EACH (c, C)
         EACH (n, N) {
-            const vf *s = sums + (c * N + n) * GRU_SUMS;
             size_t unit = (block_ix + n) * KERNEL_LANES;
-            vf old = vf_load(panel->states[column_ix + c] + panel->state_at + unit);
-            if (piece.to < job->n_k)
-                EACH (j, GRU_SUMS)
-                    vf_store(column[c] + panel->out_at[gru_out[j]] + unit, s[j]);
-            else if (job->usual)
-                gru_usual(s, old, panel, column[c], unit);
-            else {
-                vf copy[GRU_SUMS]; /* so that the sums need no address */
-                EACH (j, GRU_SUMS)
-                    copy[j] = s[j];
-                gru_general(gru, copy, old, panel, column[c], unit);
-            }
+            vf_store(column[c] + n_at + unit, sums[(c * N + n) * GRU_GATES + GRU_NX]);
+            sums[(c * N + n) * GRU_GATES + GRU_NX] =
+                gru_begin(job, column[c], unit, GRU_NH, piece.from <= n_inputs);
         }
+    __asm__ volatile("" ::: "memory"); /* what waits shall not be kept in registers as well */
+    weights += (px.to - px.from) * GRU_GATES * KERNEL_LANES;
+    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, h, ph.to - ph.from);
+    EACH (c, C)
+        EACH (n, N)
+            gru_finish(job, sums + (c * N + n) * GRU_GATES, column_ix + c,
+                       (block_ix + n) * KERNEL_LANES, piece.to == job->n_k);
 }
+
+/* One instance of the tile for each shape, of C columns or of N blocks, and none of them inlined:
+ * constants that the compiler takes out of a loop over tiles would push sums out of registers. */
+typedef void gru_tile_function(const struct gru_job *job, size_t column_ix, size_t block_ix,
+                               struct piece piece);
+#define GRU_TILE(C, N)                                                                             \
+    static __attribute__((noinline)) void gru_tile_##C##_##N(                                      \
+        const struct gru_job *job, size_t column_ix, size_t block_ix, struct piece piece)          \
+    {                                                                                              \
+        gru_tile(job, column_ix, block_ix, piece, C, N);                                           \
+    }
+GRU_TILE(1, 1)
+GRU_TILE(1, 2)
+GRU_TILE(1, 3)
+GRU_TILE(2, 1)
+GRU_TILE(3, 1)
+#undef GRU_TILE
+static gru_tile_function *const gru_blocks_tiles[] = {gru_tile_1_1, gru_tile_1_2, gru_tile_1_3};
+static gru_tile_function *const gru_columns_tiles[] = {gru_tile_1_1, gru_tile_2_1, gru_tile_3_1};
 
 static void gru_one_column(const struct gru_job *job, size_t n_blocks)
 {
     struct piece all = {0, job->n_k};
     for (size_t b = 0, n; b < n_blocks; b += n) {
         n = tile_blocks(n_blocks - b, 3);
-        if (n == 3)
-            gru_tile(job, 0, b, all, 1, 3);
-        else if (n == 2)
-            gru_tile(job, 0, b, all, 1, 2);
-        else
-            gru_tile(job, 0, b, all, 1, 1);
+        gru_blocks_tiles[n - 1](job, 0, b, all);
     }
 }
 
@@ -119,12 +147,7 @@ static void gru_columns(const struct gru_job *job, size_t block_ix, struct piece
 {
     for (size_t c = 0, n; c < job->panel->n_columns; c += n) {
         n = tile_columns(job->panel->n_columns - c);
-        if (n == 3)
-            gru_tile(job, c, block_ix, piece, 3, 1);
-        else if (n == 2)
-            gru_tile(job, c, block_ix, piece, 2, 1);
-        else
-            gru_tile(job, c, block_ix, piece, 1, 1);
+        gru_columns_tiles[n - 1](job, c, block_ix, piece);
     }
 }
 

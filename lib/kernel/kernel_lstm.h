@@ -97,11 +97,9 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
                                         : column[c] + panel->out_at[lstm_out[s]] + unit;
                 sums[(c * N + n) * LSTM_SUMS + s] = vf_load(from);
             }
-    sum_gates(sums, C, N, LSTM_SUMS, LSTM_SUMS, LSTM_SUMS - 1, weights, job->block_step, x,
-              px.to - px.from);
+    sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, x, px.to - px.from);
     weights += (px.to - px.from) * LSTM_SUMS * KERNEL_LANES;
-    sum_gates(sums, C, N, LSTM_SUMS, LSTM_SUMS, LSTM_SUMS - 1, weights, job->block_step, h,
-              ph.to - ph.from);
+    sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, h, ph.to - ph.from);
     size_t padded = (lstm->n_units + 15) / 16 * 16;
     EACH (c, C)
         EACH (n, N) {
@@ -122,17 +120,33 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
         }
 }
 
+/* One instance of the tile for each shape, of C columns or of N blocks, and none of them inlined:
+ * constants that the compiler takes out of a loop over tiles would push sums out of registers. */
+typedef void lstm_tile_function(const struct lstm_job *job, size_t column_ix, size_t block_ix,
+                                struct piece piece);
+#define LSTM_TILE(C, N)                                                                            \
+    static __attribute__((noinline)) void lstm_tile_##C##_##N(                                     \
+        const struct lstm_job *job, size_t column_ix, size_t block_ix, struct piece piece)         \
+    {                                                                                              \
+        lstm_tile(job, column_ix, block_ix, piece, C, N);                                          \
+    }
+LSTM_TILE(1, 1)
+LSTM_TILE(1, 2)
+LSTM_TILE(1, 3)
+LSTM_TILE(2, 1)
+LSTM_TILE(3, 1)
+#undef LSTM_TILE
+static lstm_tile_function *const lstm_blocks_tiles[] = {lstm_tile_1_1, lstm_tile_1_2,
+                                                        lstm_tile_1_3};
+static lstm_tile_function *const lstm_columns_tiles[] = {lstm_tile_1_1, lstm_tile_2_1,
+                                                         lstm_tile_3_1};
+
 static void lstm_one_column(const struct lstm_job *job, size_t n_blocks)
 {
     struct piece all = {0, job->n_k};
     for (size_t b = 0, n; b < n_blocks; b += n) {
         n = tile_blocks(n_blocks - b, 2);
-        if (n == 3)
-            lstm_tile(job, 0, b, all, 1, 3);
-        else if (n == 2)
-            lstm_tile(job, 0, b, all, 1, 2);
-        else
-            lstm_tile(job, 0, b, all, 1, 1);
+        lstm_blocks_tiles[n - 1](job, 0, b, all);
     }
 }
 
@@ -140,12 +154,7 @@ static void lstm_columns(const struct lstm_job *job, size_t block_ix, struct pie
 {
     for (size_t c = 0, n; c < job->panel->n_columns; c += n) {
         n = tile_columns(job->panel->n_columns - c);
-        if (n == 3)
-            lstm_tile(job, c, block_ix, piece, 3, 1);
-        else if (n == 2)
-            lstm_tile(job, c, block_ix, piece, 2, 1);
-        else
-            lstm_tile(job, c, block_ix, piece, 1, 1);
+        lstm_columns_tiles[n - 1](job, c, block_ix, piece);
     }
 }
 

@@ -31,11 +31,9 @@ INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t 
     }
 }
 
-/* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; every block and
- * column has S sums, and the last gate goes to sum `last` of them. */
-INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t S, size_t G, size_t last,
-                      const float *weights, size_t block_step, const float *const *values,
-                      size_t n_k)
+/* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; C columns. */
+INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, const float *weights,
+                      size_t block_step, const float *const *values, size_t n_k)
 {
     for (size_t k = 0; k < n_k; k++, weights += G * KERNEL_LANES) {
         vf value[TILE_COLUMNS];
@@ -44,9 +42,8 @@ INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t S, size_t G, size_t l
         EACH (n, N)
             EACH (g, G) {
                 vf weight = vf_load(weights + n * block_step + g * KERNEL_LANES);
-                size_t s = n * S + (g == G - 1 ? last : g);
                 EACH (c, C)
-                    sums[c * N * S + s] = vf_fma(weight, value[c], sums[c * N * S + s]);
+                    sums[(c * N + n) * G + g] = vf_fma(weight, value[c], sums[(c * N + n) * G + g]);
             }
     }
 }
