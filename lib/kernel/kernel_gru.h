@@ -20,6 +20,13 @@ struct gru_job {
     bool usual;
 };
 
+/* A block of units of one column: where its numbers are. */
+struct gru_place {
+    float *column;
+    const float *h_state;
+    size_t unit;
+};
+
 INLINE vf gru_blend(vf z, vf n, vf h)
 {
     return flush(vf_fma(z, vf_sub(h, n), n));
@@ -39,32 +46,46 @@ static vf gru_function(const struct gru_job *job, const struct kernel_activation
     return apply(function, clip_sum(z, job->gru->clip));
 }
 
-/* sums: z r nh; nx is in the tensor of n. */
-INLINE void gru_finish(const struct gru_job *job, const vf *sums, size_t column_ix, size_t unit,
-                       bool ends)
+/* The usual functions for a whole tile, stage by stage, as in an LSTM; sums: z r nh, while nx is in
+ * the tensor of n. */
+INLINE void gru_usual(const struct gru_job *job, vf *sums, const struct gru_place *places, size_t n)
+{
+    size_t n_at = job->panel->out_at[GRU_OUT_N];
+    EACH (p, n) {
+        vf *z = sums + p * GRU_GATES;
+        z[GRU_Z] = fn_sigmoid(z[GRU_Z], z[GRU_Z], z[GRU_Z]);
+        z[GRU_R] = fn_sigmoid(z[GRU_R], z[GRU_R], z[GRU_R]);
+        z[GRU_NX] = vf_fma(z[GRU_R], z[GRU_NX], vf_load(places[p].column + n_at + places[p].unit));
+    }
+    EACH (p, n) {
+        vf *z = sums + p * GRU_GATES, h = vf_load(places[p].h_state);
+        vf candidate = fn_tanh(z[GRU_NX], h, h);
+        gru_put(z[GRU_Z], z[GRU_R], candidate, h, job->panel, places[p].column, places[p].unit);
+    }
+}
+
+static void gru_general(const struct gru_job *job, const struct gru_place *place)
 {
     const struct kernel_panel *panel = job->panel;
-    float *column = panel->activations + column_ix * panel->stride;
-    vf h = vf_load(panel->states[column_ix] + panel->state_at + unit);
-    vf nx = vf_load(column + panel->out_at[GRU_OUT_N] + unit);
-    vf z = sums[GRU_Z], r = sums[GRU_R], nh = sums[GRU_NX], n;
-    if (!ends) {
-        vf_store(column + panel->out_at[GRU_OUT_Z] + unit, z);
-        vf_store(column + panel->out_at[GRU_OUT_R] + unit, r);
-        vf_store(column + panel->out_at[GRU_OUT_H] + unit, nh);
-        return;
+    const float *at = place->column + place->unit;
+    vf z = gru_function(job, &job->gru->f, vf_load(at + panel->out_at[GRU_OUT_Z]));
+    vf r = gru_function(job, &job->gru->f, vf_load(at + panel->out_at[GRU_OUT_R]));
+    vf nx = vf_load(at + panel->out_at[GRU_OUT_N]), nh = vf_load(at + panel->out_at[GRU_OUT_H]);
+    vf n = gru_function(job, &job->gru->g, vf_fma(r, nh, nx));
+    gru_put(z, r, n, vf_load(place->h_state), panel, place->column, place->unit);
+}
+
+/* Sums of a tile that is not complete wait in the tensors; nx is there already. */
+INLINE void gru_wait(const struct gru_job *job, const vf *sums, const struct gru_place *places,
+                     size_t n)
+{
+    const size_t *out_at = job->panel->out_at;
+    EACH (p, n) {
+        float *at = places[p].column + places[p].unit;
+        vf_store(at + out_at[GRU_OUT_Z], sums[p * GRU_GATES + GRU_Z]);
+        vf_store(at + out_at[GRU_OUT_R], sums[p * GRU_GATES + GRU_R]);
+        vf_store(at + out_at[GRU_OUT_H], sums[p * GRU_GATES + GRU_NX]);
     }
-    if (job->usual) {
-        z = fn_sigmoid(z, z, z);
-        r = fn_sigmoid(r, r, r);
-        n = vf_fma(r, nh, nx);
-        n = fn_tanh(n, n, n);
-    } else {
-        z = gru_function(job, &job->gru->f, z);
-        r = gru_function(job, &job->gru->f, r);
-        n = gru_function(job, &job->gru->g, vf_fma(r, nh, nx));
-    }
-    gru_put(z, r, n, h, panel, column, unit);
 }
 
 /* Sum s of a block of units: its bias, or where it waited since the last piece. */
@@ -87,32 +108,38 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
     const float *weights =
         gru->weights + block_ix * job->block_step + piece.from * GRU_GATES * KERNEL_LANES;
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
-    float *column[TILE_COLUMNS];
+    struct gru_place places[TILE_SUMS / GRU_GATES];
     vf sums[TILE_SUMS];
     EACH (c, C) {
-        column[c] = panel->activations + (column_ix + c) * panel->stride;
-        x[c] = column[c] + panel->in_at[0] + px.from;
-        h[c] = panel->states[column_ix + c] + panel->state_at + ph.from;
-        EACH (n, N)
-            EACH (g, GRU_GATES)
-                sums[(c * N + n) * GRU_GATES + g] =
-                    gru_begin(job, column[c], (block_ix + n) * KERNEL_LANES, g, piece.from == 0);
-    }
-    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, x, px.to - px.from);
-    EACH (c, C)
+        float *column = panel->activations + (column_ix + c) * panel->stride;
+        const float *states = panel->states[column_ix + c] + panel->state_at;
+        x[c] = column + panel->in_at[0] + px.from;
+        h[c] = states + ph.from;
         EACH (n, N) {
             size_t unit = (block_ix + n) * KERNEL_LANES;
-            vf_store(column[c] + n_at + unit, sums[(c * N + n) * GRU_GATES + GRU_NX]);
-            sums[(c * N + n) * GRU_GATES + GRU_NX] =
-                gru_begin(job, column[c], unit, GRU_NH, piece.from <= n_inputs);
+            places[c * N + n] = (struct gru_place){column, states + unit, unit};
+            EACH (g, GRU_GATES)
+                sums[(c * N + n) * GRU_GATES + g] =
+                    gru_begin(job, column, unit, g, piece.from == 0);
         }
+    }
+    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, x, px.to - px.from);
+    EACH (p, C * N) {
+        vf *nx = &sums[p * GRU_GATES + GRU_NX];
+        vf_store(places[p].column + n_at + places[p].unit, *nx);
+        *nx = gru_begin(job, places[p].column, places[p].unit, GRU_NH, piece.from <= n_inputs);
+    }
     __asm__ volatile("" ::: "memory"); /* what waits shall not be kept in registers as well */
     weights += (px.to - px.from) * GRU_GATES * KERNEL_LANES;
     sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, h, ph.to - ph.from);
-    EACH (c, C)
-        EACH (n, N)
-            gru_finish(job, sums + (c * N + n) * GRU_GATES, column_ix + c,
-                       (block_ix + n) * KERNEL_LANES, piece.to == job->n_k);
+    if (piece.to == job->n_k && job->usual) {
+        gru_usual(job, sums, places, C * N);
+        return;
+    }
+    gru_wait(job, sums, places, C * N);
+    if (piece.to == job->n_k)
+        EACH (p, C * N)
+            gru_general(job, &places[p]);
 }
 
 /* One instance of the tile for each shape, of C columns or of N blocks, and none of them inlined:

@@ -17,50 +17,13 @@ static bool lstm_is_usual(const struct kernel_lstm *lstm)
            lstm->peepholes == NULL && !lstm->input_forget;
 }
 
-INLINE void lstm_put(vf h, vf c, const vf *gates, const struct kernel_panel *panel, float *column,
-                     size_t unit, float *c_state)
+INLINE void lstm_put_gates(vf c, const vf *gates, const struct kernel_panel *panel, float *column,
+                           size_t unit, float *c_state)
 {
     vf_store(c_state, c);
-    vf_store(column + panel->out_at[LSTM_OUT_H] + unit, h);
     vf_store(column + panel->out_at[LSTM_OUT_C] + unit, c);
     EACH (s, LSTM_SUMS)
         vf_store(column + panel->out_at[lstm_out[s]] + unit, gates[s]);
-}
-
-INLINE void lstm_usual(const vf *z, const struct kernel_panel *panel, float *column, size_t unit,
-                       float *c_state)
-{
-    vf zero = vf_set1(0);
-    vf i = fn_sigmoid(z[LSTM_I], zero, zero), f = fn_sigmoid(z[LSTM_F], zero, zero);
-    vf g = fn_tanh(z[LSTM_G], zero, zero), o = fn_sigmoid(z[LSTM_O], zero, zero);
-    vf c = flush(vf_fma(f, vf_load(c_state), vf_mul(i, g)));
-    vf h = flush(vf_mul(o, fn_tanh(c, zero, zero)));
-    vf gates[LSTM_SUMS] = {[LSTM_I] = i, [LSTM_O] = o, [LSTM_F] = f, [LSTM_G] = g};
-    lstm_put(h, c, gates, panel, column, unit, c_state);
-}
-
-static void lstm_general(const struct kernel_lstm *lstm, const vf *z,
-                         const struct kernel_panel *panel, float *column, size_t unit,
-                         float *c_state)
-{
-    size_t padded = (lstm->n_units + 15) / 16 * 16;
-    const float *p = lstm->peepholes == NULL ? NULL : lstm->peepholes + unit;
-    vf c = vf_load(c_state);
-    vf zi = z[LSTM_I], zf = z[LSTM_F], zo = z[LSTM_O];
-    if (p != NULL) {
-        zi = vf_fma(vf_load(p), c, zi);
-        zf = vf_fma(vf_load(p + 2 * padded), c, zf);
-    }
-    vf i = apply(&lstm->f, clip_sum(zi, lstm->clip));
-    vf f = lstm->input_forget ? vf_sub(vf_set1(1), i) : apply(&lstm->f, clip_sum(zf, lstm->clip));
-    vf g = apply(&lstm->g, clip_sum(z[LSTM_G], lstm->clip));
-    c = flush(vf_fma(f, c, vf_mul(i, g)));
-    if (p != NULL)
-        zo = vf_fma(vf_load(p + padded), c, zo);
-    vf o = apply(&lstm->f, clip_sum(zo, lstm->clip));
-    vf h = flush(vf_mul(o, apply(&lstm->h, c)));
-    vf gates[LSTM_SUMS] = {[LSTM_I] = i, [LSTM_O] = o, [LSTM_F] = f, [LSTM_G] = g};
-    lstm_put(h, c, gates, panel, column, unit, c_state);
 }
 
 struct lstm_job {
@@ -70,54 +33,107 @@ struct lstm_job {
     bool usual;
 };
 
+/* A block of units of one column: where its numbers are. */
+struct lstm_place {
+    float *column, *c_state;
+    size_t unit;
+};
+
+/* Any functions, clip, peepholes: the sums are in the tensors of the gates. */
+static void lstm_general(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
+                         const struct lstm_place *place)
+{
+    size_t padded = (lstm->n_units + 15) / 16 * 16, unit = place->unit;
+    const float *p = lstm->peepholes == NULL ? NULL : lstm->peepholes + unit;
+    vf z[LSTM_SUMS], c = vf_load(place->c_state);
+    EACH (s, LSTM_SUMS)
+        z[s] = vf_load(place->column + panel->out_at[lstm_out[s]] + unit);
+    if (p != NULL) {
+        z[LSTM_I] = vf_fma(vf_load(p), c, z[LSTM_I]);
+        z[LSTM_F] = vf_fma(vf_load(p + 2 * padded), c, z[LSTM_F]);
+    }
+    z[LSTM_I] = apply(&lstm->f, clip_sum(z[LSTM_I], lstm->clip));
+    z[LSTM_F] = lstm->input_forget ? vf_sub(vf_set1(1), z[LSTM_I])
+                                   : apply(&lstm->f, clip_sum(z[LSTM_F], lstm->clip));
+    z[LSTM_G] = apply(&lstm->g, clip_sum(z[LSTM_G], lstm->clip));
+    c = flush(vf_fma(z[LSTM_F], c, vf_mul(z[LSTM_I], z[LSTM_G])));
+    if (p != NULL)
+        z[LSTM_O] = vf_fma(vf_load(p + padded), c, z[LSTM_O]);
+    z[LSTM_O] = apply(&lstm->f, clip_sum(z[LSTM_O], lstm->clip));
+    vf h = flush(vf_mul(z[LSTM_O], apply(&lstm->h, c)));
+    lstm_put_gates(c, z, panel, place->column, unit, place->c_state);
+    vf_store(place->column + panel->out_at[LSTM_OUT_H] + unit, h);
+}
+
+/* The usual functions for a whole tile, stage by stage: what does not wait for each other stands
+ * side by side, so that the latencies of one hide behind the work of the others. */
+INLINE void lstm_usual(const struct lstm_job *job, vf *sums, const struct lstm_place *places,
+                       size_t n)
+{
+    const struct kernel_panel *panel = job->panel;
+    vf zero = vf_set1(0), c[TILE_SUMS / LSTM_SUMS];
+    EACH (p, n) {
+        vf *z = sums + p * LSTM_SUMS;
+        EACH (s, LSTM_SUMS)
+            z[s] = s == LSTM_G ? fn_tanh(z[s], zero, zero) : fn_sigmoid(z[s], zero, zero);
+        c[p] = vf_fma(z[LSTM_F], vf_load(places[p].c_state), vf_mul(z[LSTM_I], z[LSTM_G]));
+        c[p] = flush(c[p]);
+        lstm_put_gates(c[p], z, panel, places[p].column, places[p].unit, places[p].c_state);
+    }
+    EACH (p, n) {
+        vf h = flush(vf_mul(sums[p * LSTM_SUMS + LSTM_O], fn_tanh(c[p], zero, zero)));
+        vf_store(places[p].column + panel->out_at[LSTM_OUT_H] + places[p].unit, h);
+    }
+}
+
+/* Sums of a tile that is not complete wait in the tensors that they are to become. */
+INLINE void lstm_wait(const struct lstm_job *job, const vf *sums, const struct lstm_place *places,
+                      size_t n)
+{
+    EACH (p, n)
+        EACH (s, LSTM_SUMS)
+            vf_store(places[p].column + job->panel->out_at[lstm_out[s]] + places[p].unit,
+                     sums[p * LSTM_SUMS + s]);
+}
+
 /* One piece of N blocks of units for C columns. */
 INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block_ix,
                       struct piece piece, size_t C, size_t N)
 {
     const struct kernel_lstm *lstm = job->lstm;
     const struct kernel_panel *panel = job->panel;
-    size_t n_inputs = lstm->n_inputs;
+    size_t n_inputs = lstm->n_inputs, padded = (lstm->n_units + 15) / 16 * 16;
     struct piece px = piece_cut(piece, 0, n_inputs), ph = piece_cut(piece, n_inputs, job->n_k);
     const float *weights =
         lstm->weights + block_ix * job->block_step + piece.from * LSTM_SUMS * KERNEL_LANES;
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
-    float *column[TILE_COLUMNS];
+    struct lstm_place places[TILE_SUMS / LSTM_SUMS];
     vf sums[TILE_SUMS];
     EACH (c, C) {
-        column[c] = panel->activations + (column_ix + c) * panel->stride;
-        x[c] = column[c] + panel->in_at[0] + px.from;
-        h[c] = panel->states[column_ix + c] + panel->state_at + ph.from;
+        float *column = panel->activations + (column_ix + c) * panel->stride;
+        float *states = panel->states[column_ix + c] + panel->state_at;
+        x[c] = column + panel->in_at[0] + px.from;
+        h[c] = states + ph.from;
+        EACH (n, N) {
+            size_t unit = (block_ix + n) * KERNEL_LANES;
+            places[c * N + n] = (struct lstm_place){column, states + padded + unit, unit};
+            EACH (s, LSTM_SUMS)
+                sums[(c * N + n) * LSTM_SUMS + s] =
+                    vf_load(piece.from == 0 ? lstm->bias + unit * LSTM_SUMS + s * KERNEL_LANES
+                                            : column + panel->out_at[lstm_out[s]] + unit);
+        }
     }
-    EACH (c, C)
-        EACH (n, N)
-            EACH (s, LSTM_SUMS) {
-                size_t unit = (block_ix + n) * KERNEL_LANES;
-                const float *from = piece.from == 0
-                                        ? lstm->bias + unit * LSTM_SUMS + s * KERNEL_LANES
-                                        : column[c] + panel->out_at[lstm_out[s]] + unit;
-                sums[(c * N + n) * LSTM_SUMS + s] = vf_load(from);
-            }
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, x, px.to - px.from);
     weights += (px.to - px.from) * LSTM_SUMS * KERNEL_LANES;
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, h, ph.to - ph.from);
-    size_t padded = (lstm->n_units + 15) / 16 * 16;
-    EACH (c, C)
-        EACH (n, N) {
-            const vf *z = sums + (c * N + n) * LSTM_SUMS;
-            size_t unit = (block_ix + n) * KERNEL_LANES;
-            float *c_state = panel->states[column_ix + c] + panel->state_at + padded + unit;
-            if (piece.to < job->n_k)
-                EACH (s, LSTM_SUMS)
-                    vf_store(column[c] + panel->out_at[lstm_out[s]] + unit, z[s]);
-            else if (job->usual)
-                lstm_usual(z, panel, column[c], unit, c_state);
-            else {
-                vf copy[LSTM_SUMS]; /* so that the sums need no address */
-                EACH (s, LSTM_SUMS)
-                    copy[s] = z[s];
-                lstm_general(lstm, copy, panel, column[c], unit, c_state);
-            }
-        }
+    if (piece.to == job->n_k && job->usual) {
+        lstm_usual(job, sums, places, C * N);
+        return;
+    }
+    lstm_wait(job, sums, places, C * N);
+    if (piece.to == job->n_k)
+        EACH (p, C * N)
+            lstm_general(lstm, panel, &places[p]);
 }
 
 /* One instance of the tile for each shape, of C columns or of N blocks, and none of them inlined:
