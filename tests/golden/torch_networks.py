@@ -384,7 +384,7 @@ class Views(nn.Module):
 
     def forward(self, x):
         a, _ = self.first(x)
-        b, _ = self.second(self.norm(torch.relu(a + x)))
+        b, _ = self.second(torch.relu(self.norm(a + x)))
         batch, time, units = b.shape
         y = self.fc(b.contiguous().view(-1, units)).view(batch, time, -1)
         return y, y[:, -1, :], torch.sigmoid(y[:, -1, 0])
@@ -403,16 +403,17 @@ def views():
         np = oracle.np
         a = run_gru(x, net.first)
         s = a["h"] + x
-        r = np.maximum(s, 0)
-        n = oracle.layer_norm(r, array(net.norm.weight), array(net.norm.bias),
+        n = oracle.layer_norm(s, array(net.norm.weight), array(net.norm.bias),
                               float(np.float32(net.norm.eps)))
+        r = np.maximum(n, 0)
         m = net.second
-        b = oracle.lstm(n, gates(m.weight_ih_l0, "ifgo"), gates(m.weight_hh_l0, "ifgo"),
+        b = oracle.lstm(r, gates(m.weight_ih_l0, "ifgo"), gates(m.weight_hh_l0, "ifgo"),
                         {k: np.zeros(6) for k in "ifgo"})
         y = run_linear(b["h"], net.fc)
         level = oracle.sigmoid(y[:, :1])
-        return [layer("first", "GRU", a), layer("add", "Add", s), layer("relu", "Relu", r),
-                layer("norm", "LayerNormalization", n), layer("second", "LSTM", b),
+        return [layer("first", "GRU", a), layer("add", "Add", s),
+                layer("norm", "LayerNormalization", n), layer("relu", "Relu", r),
+                layer("second", "LSTM", b),
                 layer("fc", "Dense", y), layer("sigmoid", "Sigmoid", level),
                 layer("@output", "Output", {"all": y, "last": y, "level": level})]
 
