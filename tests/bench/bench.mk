@@ -1,7 +1,7 @@
 # bench.mk - programs that measure, and the table of all cases.
 
 BENCH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,step machine \
-             $(if $(wildcard /usr/include/oneapi/dnnl/dnnl.h /usr/include/dnnl.h),peer_onednn))
+             $(if $(wildcard /usr/include/dnnl.h),peer_onednn))
 SECONDS ?= 2
 
 # What this machine can do at most is measured with all that it has.

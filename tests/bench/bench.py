@@ -42,7 +42,9 @@ def limit_ns(machine, kind, sizes, batch):
 
 
 def run(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """What a program prints; one thread each, as a timestep has."""
+    alone = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone).stdout
 
 
 def peers_of(args, kind, sizes, batch):
