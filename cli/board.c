@@ -14,11 +14,13 @@
 #include "cli/say.h"
 #include "cli/seqs.h"
 
-#define BOARD_ROWS_MAX  1024
-#define BOARD_LABEL_MAX 64 /* bytes */
-#define BOARD_RATE_NS   500000000
-#define BOARD_MARGIN    2 /* columns left free at the right */
-#define BOARD_SCALE     8 /* columns of "  ±1e-05 " */
+#define BOARD_ROWS_MAX    1024
+#define BOARD_LABEL_MAX   64 /* bytes */
+#define BOARD_RATE_NS     500000000
+#define BOARD_MARGIN      2  /* columns left free at the right */
+#define BOARD_COLUMNS_MIN 32 /* of a terminal; below, there is no picture */
+#define BOARD_LINES_MIN   4
+#define BOARD_SCALE       8 /* columns of "  ±1e-05 " */
 
 struct board_row {
     char *layer;  /* owned */
@@ -239,10 +241,18 @@ static void board_cells(const struct board_row *row, const float *values, size_t
     heat_end(file, mode);
 }
 
-static void board_numbers(const struct board_row *row, FILE *file)
+/* The values behind the cells, as many as there is room for. */
+static void board_numbers(const struct board_row *row, const struct board_plan *plan, FILE *file)
 {
-    for (size_t i = 0; i < row->n && row->n <= BOARD_NUMBERS_MAX; i++)
-        fprintf(file, "  %+.4g", (double)row->values[i]);
+    size_t room = (plan->cells_a_line - row->n) * plan->wide + BOARD_MARGIN;
+    for (size_t i = 0; i < row->n; i++) {
+        char text[32];
+        size_t n = (size_t)snprintf(text, sizeof text, "  %+.4g", (double)row->values[i]);
+        if (n > room)
+            return;
+        fputs(text, file);
+        room -= n;
+    }
 }
 
 static void board_row(const struct board_row *row, const struct board_plan *plan, size_t next_n,
@@ -259,8 +269,8 @@ static void board_row(const struct board_row *row, const struct board_plan *plan
         else
             fprintf(file, "%*s", (int)(label_wide + BOARD_SCALE), "");
         board_cells(row, row->values, from, plan, mode, file);
-        if (line == 0)
-            board_numbers(row, file);
+        if (row->n <= BOARD_NUMBERS_MAX && row->n <= plan->cells_a_line)
+            board_numbers(row, plan, file);
         fputs("\033[K\r\n", file);
     }
     for (unsigned ago = 1; ago <= plan->n_history && row->n > BOARD_NUMBERS_MAX; ago++) {
@@ -320,15 +330,18 @@ static void board_foot(const struct board *board, const struct board_picture *pi
 
 void board_print(struct board *board, const struct board_picture *picture, FILE *file)
 {
+    if (picture->columns < BOARD_COLUMNS_MIN || picture->lines < BOARD_LINES_MIN) {
+        fprintf(file, "\033[H\033[J%.*s", (int)picture->columns, "too small");
+        return;
+    }
     unsigned label_wide = board_label_wide(board, picture->columns);
     unsigned used = label_wide + BOARD_SCALE + BOARD_MARGIN;
     size_t sizes[BOARD_ROWS_MAX];
     struct board_plan plan;
     for (size_t i = 0; i < board->n_rows; i++)
         sizes[i] = board->rows[i].n;
-    board_plan(sizes, board->n_rows, board->scroll,
-               picture->columns > used + 8 ? picture->columns - used : 8,
-               picture->lines > 4 ? picture->lines - 2 : 2, &plan);
+    board_plan(sizes, board->n_rows, board->scroll, picture->columns - used, picture->lines - 2,
+               &plan);
     board->scroll = plan.from;
     fputs("\033[H", file);
     board_head(board, picture, file);

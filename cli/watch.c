@@ -61,16 +61,20 @@ struct watch {
 /* ---- lines --------------------------------------------------------------------------------- */
 
 /* At a record's first tensor: counts it; false when there were enough before. */
-static bool watch_record(struct watch *watch, const struct celltap_record_view *record)
+static bool watch_begin(struct watch *watch, const struct celltap_record_view *record)
 {
-    if (watch->options->limit && watch->n_records == watch->options->limit) {
-        watch->is_full = true;
+    if (watch->is_full)
         return false;
-    }
-    watch->n_records++;
     if (!watch->board) /* which counts by itself */
         seqs_take(&watch->seqs, record->stream, record->stream_bytes, record->seq);
     return true;
+}
+
+/* Behind its last one. */
+static void watch_end(struct watch *watch)
+{
+    watch->n_records++;
+    watch->is_full = watch->n_records == watch->options->limit;
 }
 
 static bool watch_jsonl(void *arg, const struct celltap_record_view *record, size_t tensor_ix,
@@ -78,7 +82,7 @@ static bool watch_jsonl(void *arg, const struct celltap_record_view *record, siz
 {
     struct watch *watch = arg;
     if (tensor_ix == 0) {
-        if (!watch_record(watch, record))
+        if (!watch_begin(watch, record))
             return false;
         fputs("{\"stream\": ", stdout);
         json_text(stdout, record->stream, record->stream_bytes);
@@ -91,8 +95,10 @@ static bool watch_jsonl(void *arg, const struct celltap_record_view *record, siz
     json_text(stdout, name, name_bytes);
     fputs(": ", stdout);
     json_floats(stdout, values, n_values);
-    if (tensor_ix + 1 == record->n_tensors)
+    if (tensor_ix + 1 == record->n_tensors) {
         fputs("}}\n", stdout);
+        watch_end(watch);
+    }
     return true;
 }
 
@@ -117,7 +123,7 @@ static bool watch_csv(void *arg, const struct celltap_record_view *record, size_
 {
     struct watch *watch = arg;
     char number[DIGITS_MAX];
-    if (tensor_ix == 0 && !watch_record(watch, record))
+    if (tensor_ix == 0 && !watch_begin(watch, record))
         return false;
     for (size_t i = 0; i < n_values; i++) {
         watch_csv_text(record->stream, record->stream_bytes);
@@ -128,6 +134,8 @@ static bool watch_csv(void *arg, const struct celltap_record_view *record, size_
         digits_float(values[i], number);
         printf(",%zu,%s\n", i, number);
     }
+    if (tensor_ix + 1 == record->n_tensors)
+        watch_end(watch);
     return true;
 }
 
@@ -137,8 +145,10 @@ static bool watch_table(void *arg, const struct celltap_record_view *record, siz
                         const char *name, size_t name_bytes, const float *values, size_t n_values)
 {
     struct watch *watch = arg;
-    if (tensor_ix == 0 && !watch_record(watch, record))
+    if (tensor_ix == 0 && !watch_begin(watch, record))
         return false;
+    if (tensor_ix + 1 == record->n_tensors)
+        watch_end(watch);
     return board_take(watch->board, record, name, name_bytes, values, n_values);
 }
 
