@@ -15,7 +15,8 @@ struct rows_job {
     size_t n_outputs;  /* of a row; not 0: rows end in the middle of a vector */
     const struct kernel_activation *activation; /* NULL: none */
     float clip;
-    bool flush;
+    bool flush; /* a state */
+    bool usual; /* a state, by tanh without clip */
 };
 
 struct rows_place {
@@ -56,20 +57,12 @@ INLINE void rows_put(const struct rows_job *job, const struct rows_place *place,
         vf_store(to, z);
 }
 
-INLINE void rows_finish(const struct rows_job *job, const struct rows_place *place, size_t vector,
-                        vf z)
+/* Any function and clip: the sum is in the tensor, and so is the result. */
+static void rows_general(const struct rows_job *job, const struct rows_place *place, size_t vector)
 {
-    if (job->activation != NULL) {
-        if (job->clip < __builtin_inff())
-            z = clip_sum(z, job->clip);
-        if (job->activation->function == KERNEL_TANH)
-            z = fn_tanh(z, z, z);
-        else
-            z = apply(job->activation, z);
-        if (job->flush)
-            z = flush(z);
-    }
-    rows_put(job, place, vector, z);
+    float *at = rows_out(job, place, vector);
+    vf z = apply(job->activation, clip_sum(vf_load(at), job->clip));
+    vf_store(at, job->flush ? flush(z) : z);
 }
 
 /* One piece of V vectors from `first` on, of a group of `size`, for C columns. */
@@ -94,13 +87,16 @@ INLINE void rows_tile(const struct rows_job *job, size_t column_ix, struct kerne
     }
     sum_rows(sums, C, V, weights, group.size, x, px.to - px.from);
     sum_rows(sums, C, V, weights + (px.to - px.from) * step, group.size, h, ph.to - ph.from);
+    if (piece.to == rows->n_k && job->usual)
+        EACH (s, C * V)
+            sums[s] = flush(fn_tanh(sums[s], sums[s], sums[s]));
     EACH (c, C)
-        EACH (v, V) {
-            if (piece.to < rows->n_k)
-                rows_put(job, &places[c], first + v, sums[c * V + v]);
-            else
-                rows_finish(job, &places[c], first + v, sums[c * V + v]);
-        }
+        EACH (v, V)
+            rows_put(job, &places[c], first + v, sums[c * V + v]);
+    if (piece.to == rows->n_k && job->activation != NULL && !job->usual)
+        for (size_t c = 0; c < C; c++)
+            for (size_t v = 0; v < V; v++)
+                rows_general(job, &places[c], first + v);
 }
 
 /* One instance of the tile for each shape. */
@@ -190,6 +186,7 @@ static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *pa
         .activation = &rnn->f,
         .clip = rnn->clip,
         .flush = true,
+        .usual = rnn->f.function == KERNEL_TANH && rnn->clip == __builtin_inff(),
     };
     rows_step(&job);
     keep_h(panel, rnn->n_units);
