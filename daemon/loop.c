@@ -21,6 +21,7 @@
 #include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/loop_state.h"
+#include "daemon/memory.h"
 #include "daemon/reload.h"
 #include "daemon/sd.h"
 
@@ -212,6 +213,7 @@ static void loop_measure(struct loop *loop)
                               (double)(now_ms - loop->rate_since_ms);
     loop->rate_accepted = n_accepted;
     loop->rate_since_ms = now_ms;
+    memory_trim();
 }
 
 static void loop_status(struct loop *loop)
@@ -328,6 +330,7 @@ static void loop_raise_limits(void)
 
 static int loop_start(struct loop *loop)
 {
+    memory_init();
     signal(SIGPIPE, SIG_IGN);
     loop_raise_limits();
     loop->taps.version = 1;

@@ -96,6 +96,9 @@ class Daemon:
         self.notified = []
         self.log_path = os.path.join(self.directory, "log")
         environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
+        if "CELLTAP_PRELOADED" in environment:  # library.py
+            for name in ("LD_PRELOAD", "ASAN_OPTIONS", "TSAN_OPTIONS"):
+                environment.pop(name, None)
         command = shlex.split(os.environ.get("CELLTAP_WRAP", "")) + [
             self.program, "--config", self.path, "--log-level", "debug"]
         with open(self.log_path, "ab") as log:

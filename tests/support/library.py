@@ -4,14 +4,32 @@
 """
 import ctypes
 import os
+import subprocess
+import sys
 
 from daemon import BUILD
 
 FLOATS = ctypes.POINTER(ctypes.c_float)
+PATH = os.path.join(BUILD, "libcelltap.so.0")
+
+
+def preload():
+    """A library with a sanitizer needs its runtime first: begins this program anew with it.  The
+    daemon that it starts has the runtime of its own (daemon.py takes these variables off)."""
+    with open(PATH, "rb") as file:
+        content = file.read()
+    for name, options in (("asan", "ASAN_OPTIONS"), ("tsan", "TSAN_OPTIONS")):
+        if b"lib%s.so" % name.encode() in content and "CELLTAP_PRELOADED" not in os.environ:
+            runtime = subprocess.run(["gcc", "-print-file-name=lib%s.so" % name], check=True,
+                                     stdout=subprocess.PIPE).stdout.decode().strip()
+            os.environ.update(CELLTAP_PRELOADED=os.environ.get(options, ""), LD_PRELOAD=runtime)
+            os.environ[options] = "detect_leaks=0" if name == "asan" else "report_bugs=0"
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable] + sys.argv)
 
 
 def load():
-    library = ctypes.CDLL(os.path.join(BUILD, "libcelltap.so.0"))
+    library = ctypes.CDLL(PATH)
     for name in ("celltap_model_n_values", "celltap_model_n_layers", "celltap_layer_n_tensors",
                  "celltap_tensor_size"):
         getattr(library, name).restype = ctypes.c_size_t
@@ -63,3 +81,6 @@ class Network:
         stream = self.stream()
         for values in frames:
             yield self.step(stream, values)
+
+
+preload()
