@@ -244,7 +244,7 @@ def k2_lstm():
                  ["lstm_2/strided_slice_16:0"])
         y = g.op("MatMul", [y, g.const("dense_1/kernel:0", kernel)], "dense_1", ["dense_1_product"])
         y = g.op("Add", [y, g.const("dense_1/bias:0", bias)], "Add", ["biased"])
-        y = g.op("Sigmoid", [y], "dense_1/Sigmoid", ["dense_1/Sigmoid:0"])
+        y = g.op("Sigmoid", [y], "Sigmoid", ["dense_1/Sigmoid:0"])
         g.op("Identity", [y], "Identity2", ["dense_1_01"])
         g.output("dense_1_01", ["N", 2])
         return g.bytes()
@@ -258,7 +258,7 @@ def k2_lstm():
         c = oracle.dense(b["h"], kernel.T, bias)
         y = oracle.sigmoid(c)
         return [layer("lstm_1", "LSTM", a), layer("lstm_2", "LSTM", b),
-                layer("dense_1.matmul", "Dense", c), layer("dense_1", "Sigmoid", y),
+                layer("dense_1", "Dense", c), layer("sigmoid", "Sigmoid", y),
                 layer("@output", "Output", {"dense_1_01": y})]
 
     return Network("keras2_hard_sigmoid", 3, graphs, run)
