@@ -21,8 +21,9 @@
 
 /* What the axes of inputs with 1, 2 and 3 or more axes may be: Time, Batch, Features. */
 static const struct lower_guess model_guesses[] = {
-    {{"F", "BF", "BTF"}}, {{"F", "BF", "TBF"}}, {{"T", "TF", "BTF"}}, {{"T", "TF", "TBF"}},
-    {{"T", "BT", "BTF"}}, {{"T", "TB", "TBF"}}, {{"B", "BF", "BFF"}}, {{"F", "FF", "FFF"}},
+    {{"F", "BF", "BTF"}}, {{"F", "BF", "TBF"}}, {{"T", "TF", "BTF"}},
+    {{"T", "TF", "TBF"}}, {{"T", "BT", "BTF"}}, {{"T", "TB", "TBF"}},
+    {{"B", "BF", "BFF"}}, {{"B", "BF", "BFT"}}, {{"F", "FF", "FFF"}},
 };
 
 /* Lengths that no dimension of a real model is a multiple of by accident. */

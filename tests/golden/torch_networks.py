@@ -4,6 +4,7 @@ Each has its oracle beside it: float64 equations (oracle.py) on the module's own
 network is exported at several opsets, with and without dynamic axes; all graphs of one network hold
 the same weights and must give the same layers.
 """
+import copy
 import io
 import warnings
 
@@ -85,11 +86,12 @@ class LastStep(nn.Module):
 
     def __init__(self, layers, name, batch_first):
         super().__init__()
-        self.name, self.batch_first = name, batch_first
+        self.name, self.batch_first, self.channels_first = name, batch_first, False
         setattr(self, name, nn.ModuleList(layers) if len(layers) > 1 else layers[0])
         self.fc = nn.Linear(layers[-1].hidden_size, 2)
 
     def forward(self, x):
+        x = x.transpose(1, 2) if self.channels_first else x
         layers = getattr(self, self.name)
         for one in layers if isinstance(layers, nn.ModuleList) else [layers]:
             x, _ = one(x)
@@ -115,6 +117,11 @@ def last_step(network_name, make, sizes, name, kind, run_one):
     net = nets[True]
     graphs["opset13_one_step"] = export(net, torch.randn(1, 1, sizes[0]), 13)
     graphs["opset13_batch3"] = export(net, torch.randn(3, 7, sizes[0]), 13)
+    channels = copy.copy(net)  # [batch, channels, time], as convolutions have it
+    channels.channels_first = True
+    graphs["opset13_channels"] = export(channels, torch.zeros(1, sizes[0], 7), 13)
+    graphs["opset13_channels_dynamic"] = export(channels, torch.zeros(1, sizes[0], 7), 13,
+                                                dynamic={"x": {0: "batch", 2: "time"}})
 
     def run(x):
         result, value, many = [], x, len(sizes) > 2
