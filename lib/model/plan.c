@@ -165,7 +165,7 @@ static bool plan_same_floats(const float *a, const float *b, size_t n)
     return memcmp(a, b, n * sizeof *a) == 0;
 }
 
-/* Only what may be computed from shapes is compared: sizes, selections, elementwise constants and
+/* Whatever a graph may compute from shapes is compared: sizes, selections, constants, weights and
  * initial states; two lowerings of one graph agree in all the rest. */
 static bool plan_same_step(const struct plan *plan, const struct plan_step *a,
                            const struct plan_step *b)
@@ -181,14 +181,27 @@ static bool plan_same_step(const struct plan *plan, const struct plan_step *a,
         return memcmp(&a->unary, &b->unary, sizeof a->unary) == 0;
     case PLAN_DENSE:
         return a->dense.n_rows == b->dense.n_rows &&
+               plan_same_floats(a->dense.W, b->dense.W, a->dense.n_inputs * a->dense.n_outputs) &&
                plan_same_floats(a->dense.b, b->dense.b, a->dense.n_outputs);
     case PLAN_LSTM:
-        return plan_same_floats(a->lstm.h0, b->lstm.h0, n) &&
+        return plan_same_floats(a->lstm.W, b->lstm.W, 4 * n * a->lstm.n_inputs) &&
+               plan_same_floats(a->lstm.R, b->lstm.R, 4 * n * n) &&
+               plan_same_floats(a->lstm.B, b->lstm.B, 8 * n) &&
+               plan_same_floats(a->lstm.h0, b->lstm.h0, n) &&
                plan_same_floats(a->lstm.c0, b->lstm.c0, n);
     case PLAN_GRU:
-        return plan_same_floats(a->gru.h0, b->gru.h0, n);
+        return plan_same_floats(a->gru.W, b->gru.W, 3 * n * a->gru.n_inputs) &&
+               plan_same_floats(a->gru.R, b->gru.R, 3 * n * n) &&
+               plan_same_floats(a->gru.B, b->gru.B, 6 * n) &&
+               plan_same_floats(a->gru.h0, b->gru.h0, n);
     case PLAN_RNN:
-        return plan_same_floats(a->rnn.h0, b->rnn.h0, n);
+        return plan_same_floats(a->rnn.W, b->rnn.W, n * a->rnn.n_inputs) &&
+               plan_same_floats(a->rnn.R, b->rnn.R, n * n) &&
+               plan_same_floats(a->rnn.B, b->rnn.B, 2 * n) &&
+               plan_same_floats(a->rnn.h0, b->rnn.h0, n);
+    case PLAN_NORM:
+        return plan_same_floats(a->norm.scale, b->norm.scale, a->norm.n) &&
+               plan_same_floats(a->norm.bias, b->norm.bias, a->norm.n);
     default:
         return true;
     }
