@@ -177,6 +177,7 @@ class Daemon:
 
     def control(self, cmd, **more):
         """A control request; the reply as a dict."""
+        self.notifications()  # read, for the daemon waits while nobody does
         with sp.Req(self.url("control"), TIMEOUT_S) as req:
             return msgpack.unpackb(req.request(msgpack.packb(dict(cmd=cmd, **more))))
 
