@@ -30,6 +30,7 @@ struct tap_layer {
 };
 
 struct tap_plan {
+    celltap_model *model; /* ref: names are borrowed from it, and a reload may free the serving's */
     size_t n_layers;
     struct tap_layer *layers; /* [n_layers] owned: those of which a tensor is selected */
     size_t bytes_max;         /* of all records of a frame */
@@ -88,10 +89,10 @@ static void tap_layer_done(struct tap_layer *layer)
     *layer = (struct tap_layer){0};
 }
 
-static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf,
-                       const celltap_model *model)
+static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf, celltap_model *model)
 {
     size_t n = celltap_model_n_layers(model);
+    plan->model = celltap_model_ref(model);
     plan->layers = calloc(n + 1, sizeof(*plan->layers));
     if (plan->layers == NULL)
         return -1;
@@ -186,6 +187,7 @@ void tap_free(struct tap *tap)
         for (size_t j = 0; j < tap->plans[i].n_layers; j++)
             tap_layer_done(&tap->plans[i].layers[j]);
         free(tap->plans[i].layers);
+        celltap_model_unref(tap->plans[i].model);
     }
     for (size_t i = 0; tap->building != NULL && i < tap->n_building; i++)
         sock_message_free(tap->building[i].message);
