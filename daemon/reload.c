@@ -34,8 +34,6 @@ static void plan_unlisten(struct sock *sock, const struct conf_texts *old,
 /* The old tap's socket and counts go on under the new selection. */
 static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap *old)
 {
-    struct sock_error error;
-    struct sock_options options = tap_options(tap->conf);
     tap->sock = old->sock;
     old->sock = NULL;
     tap->owned = old->owned;
@@ -47,8 +45,6 @@ static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap 
     tap->had_subscriber = old->had_subscriber;
     plan_commit_sock(tap->sock, plan);
     plan_unlisten(tap->sock, &old->conf->listen, &tap->conf->listen);
-    if (sock_tune(tap->sock, &options, &error) != 0)
-        reload_say(plan->report, "tap %s: %s", tap->conf->name, error.text);
 }
 
 static void plan_apply_taps(struct reload_plan *plan)
@@ -104,7 +100,7 @@ static void plan_apply_ingest(struct reload_plan *plan)
         struct sock_options options =
             doors_ingest_options(plan->conf, &plan->conf->ingest[i], loop->frames);
         plan_commit_sock(plan->ingest[i], plan);
-        if (sock_tune(plan->ingest[i], &options, &error) != 0)
+        if (sock_set_recv_max(plan->ingest[i], options.recv_max_bytes, &error) != 0)
             reload_say(plan->report, "%s", error.text);
         if (!plan->ingest_kept[i])
             intake_add(loop->frames, plan->ingest[i]);

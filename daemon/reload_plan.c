@@ -3,7 +3,7 @@
  *     new conf --> new servings --> new taps --> sockets: those that stay, with more listeners
  *                                                bound beside, and new ones
  *
- * A tap keeps its socket (and so its subscribers) by its name, an ingest by its kind and a URL in
+ * A tap keeps its socket (and so its subscribers) by its name and `queue`, an ingest by its kind and a URL in
  * common, control always.  A fault does not end the work, so that the report has every error. */
 #include "daemon/reload_plan.h"
 
@@ -115,6 +115,8 @@ static void plan_taps(struct reload_plan *plan)
         struct tap *old = taps_find(taps, plan->conf->taps[i].name);
         if (old != NULL && old->owned != NULL)
             reload_fault(plan, "a tap's name is in use by one opened by request; close that");
+        else if (old != NULL && old->conf->queue != plan->conf->taps[i].queue)
+            plan_tap(plan, &plan->conf->taps[i], NULL); /* a socket's queue cannot change */
         else
             plan_tap(plan, &plan->conf->taps[i], old);
     }

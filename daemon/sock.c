@@ -303,12 +303,10 @@ static int sock_set_options(struct sock *sock, size_t recv_max_bytes)
     return 0;
 }
 
-int sock_tune(struct sock *sock, const struct sock_options *options, struct sock_error *reterr)
+int sock_set_recv_max(struct sock *sock, size_t recv_max_bytes, struct sock_error *reterr)
 {
-    int code = nng_socket_set_size(sock->nng, NNG_OPT_RECVMAXSZ, options->recv_max_bytes);
-    if (code == 0 && sock->kind == SOCK_PUB)
-        code = nng_socket_set_int(sock->nng, NNG_OPT_SENDBUF, (int)options->queue);
-    return code == 0 ? 0 : sock_fail(reterr, "cannot change", "a socket's limits", code);
+    int code = nng_socket_set_size(sock->nng, NNG_OPT_RECVMAXSZ, recv_max_bytes);
+    return code == 0 ? 0 : sock_fail(reterr, "cannot change", "a socket's limit", code);
 }
 
 int sock_open(const struct sock_options *options, struct sock **ret_sock, struct sock_error *reterr)

@@ -52,8 +52,9 @@ int sock_open(const struct sock_options *options, struct sock **ret_sock,
               struct sock_error *reterr);
 void sock_close(struct sock *sock); /* NULL is fine; afterwards no callback runs any more */
 
-/* Other limits for a socket that lives on. */
-int sock_tune(struct sock *sock, const struct sock_options *options, struct sock_error *reterr);
+/* Another limit for a socket that lives on.  (There is none for `queue`: nng 1.5.2 writes beyond a
+ * full queue when it changes its size.) */
+int sock_set_recv_max(struct sock *sock, size_t recv_max_bytes, struct sock_error *reterr);
 
 /* Starts receiving; again after on_message returned false. */
 void sock_resume(struct sock *sock);

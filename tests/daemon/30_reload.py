@@ -117,7 +117,7 @@ def test_reload_when_a_tap_changes_then_its_subscribers_get_the_new_selection():
     with Rig() as rig:
         rig.step(0, "x")
         tap = {"name": "all", "listen": [rig.daemon.url("all"), rig.daemon.url("also")],
-               "tensors": ["c"], "group": "stream", "queue": 64}
+               "tensors": ["c"], "group": "stream"}
         more = {"name": "more", "listen": [rig.daemon.url("more")], "tensors": ["h"]}
         cases.same(rig.reload(taps=[tap, more])["ok"], True)
         also, third = rig.daemon.subscribe(rig.daemon.url("also")), \
@@ -135,6 +135,20 @@ def test_reload_when_a_tap_changes_then_its_subscribers_get_the_new_selection():
             pass
         assert not os.path.exists(rig.daemon.url("more")[len("ipc://"):])
         also.close()
+
+
+def test_reload_when_a_queue_changes_then_subscribers_come_back_to_a_new_socket():
+    with Rig() as rig:
+        for queue in (64, 8192, 16):
+            rig.reload(taps=[{"name": "all", "listen": [rig.daemon.url("all")], "tensors": ["*"],
+                              "queue": queue}])
+            try:
+                rig.sub.receive()
+                raise AssertionError("the old socket lives")
+            except EOFError:
+                rig.sub.close()
+            rig.sub = rig.daemon.subscribe(rig.daemon.url("all"))
+            rig.step(0, "x")
 
 
 def test_reload_when_taps_are_open_by_request_then_they_live_on():
