@@ -8,6 +8,7 @@
 #include "lib/kernel/kernel_fma.h"
 
 typedef int32_t kernel_i4 __attribute__((vector_size(16)));
+typedef uint32_t kernel_u4 __attribute__((vector_size(16)));
 
 typedef struct {
     kernel_f4 a, b;
@@ -46,12 +47,23 @@ BOTH(vf, vf_add, +)
 BOTH(vf, vf_sub, -)
 BOTH(vf, vf_mul, *)
 BOTH(vf, vf_div, /)
-BOTH(vi, vi_add, +)
-BOTH(vi, vi_sub, -)
 BOTH(vi, vi_and, &)
 BOTH(vi, vi_or, |)
 BOTH(vi, vi_xor, ^)
 #undef BOTH
+
+/* Unsigned, as they may wrap. */
+VOCABULARY vi vi_add(vi x, vi y)
+{
+    return (vi){(kernel_i4)((kernel_u4)x.a + (kernel_u4)y.a),
+                (kernel_i4)((kernel_u4)x.b + (kernel_u4)y.b)};
+}
+
+VOCABULARY vi vi_sub(vi x, vi y)
+{
+    return (vi){(kernel_i4)((kernel_u4)x.a - (kernel_u4)y.a),
+                (kernel_i4)((kernel_u4)x.b - (kernel_u4)y.b)};
+}
 
 VOCABULARY vi vi_set1(int32_t x)
 {
@@ -61,7 +73,7 @@ VOCABULARY vi vi_set1(int32_t x)
 
 VOCABULARY vi vi_shl(vi v, int n)
 {
-    return (vi){v.a << n, v.b << n};
+    return (vi){(kernel_i4)((kernel_u4)v.a << n), (kernel_i4)((kernel_u4)v.b << n)};
 }
 
 VOCABULARY vi vi_sar(vi v, int n)
