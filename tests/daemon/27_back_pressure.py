@@ -15,7 +15,7 @@ import daemon as D
 import library
 import sp
 
-N = 100000
+N = 100000 if D.SLOW == 1 else 10000
 
 
 def test_frames_when_pushed_as_fast_as_can_be_then_all_accepted():
