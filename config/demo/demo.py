@@ -118,12 +118,13 @@ def started(command, **how):
 
 
 def wait_ready(process, notify, log):
-    """Until the daemon says READY=1, as it would to systemd."""
+    """Until the daemon says READY=1, as it would to systemd; what it says later, nobody hears."""
     notify.settimeout(0.1)
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if b"READY=1" in notify.recv(4096).split(b"\n"):
+                notify.close()  # unread, it would fill up and block the daemon
                 return
         except socket.timeout:
             pass

@@ -138,11 +138,11 @@ def test_encoding_when_array_or_half_then_the_same_values():
 def test_taps_when_several_then_each_its_own_and_all_subscribers_of_one_the_same():
     with D.Daemon(start=False) as daemon:
         daemon.write(daemon.default(taps=[
-            {"name": "h", "listen": [daemon.url("h"), "tcp://127.0.0.1:17271"], "tensors": ["h"]},
+            {"name": "h", "listen": [daemon.url("h"), daemon.tcp("h")], "tensors": ["h"]},
             {"name": "c", "listen": [daemon.url("c")], "tensors": ["c"]}]))
         daemon.start()
         with daemon.subscribe(daemon.url("h")) as one, daemon.subscribe(daemon.url("c")) as other, \
-                daemon.subscribe("tcp://127.0.0.1:17271") as two, sp.Req(daemon.url("ack")) as req:
+                daemon.subscribe(daemon.tcp("h")) as two, sp.Req(daemon.url("ack")) as req:
             D.feed(req, [D.frame("s", values) for values in FRAMES])
             mine, theirs = D.records(one, 24), D.records(two, 24)
             cases.same(mine, theirs, "two subscribers of one tap")

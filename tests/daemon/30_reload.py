@@ -167,9 +167,9 @@ def test_reload_when_ingest_changes_then_old_producers_of_what_stays_go_on():
         push = sp.Push(url("ingest"))
         push.send(D.frame("x", FRAMES[0]))
         rig.daemon.wait_accepted(1)
-        rig.reload(ingest=[{"socket": "rep", "listen": [url("ack"), "tcp://127.0.0.1:17291"]},
+        rig.reload(ingest=[{"socket": "rep", "listen": [url("ack"), rig.daemon.tcp("ack")]},
                            {"socket": "pull", "listen": [url("second")]}])
-        with sp.Req("tcp://127.0.0.1:17291") as req, sp.Push(url("second")) as second:
+        with sp.Req(rig.daemon.tcp("ack")) as req, sp.Push(url("second")) as second:
             cases.same(D.feed(rig.req, [D.frame("x", FRAMES[1])])["accepted"], 1)
             cases.same(D.feed(req, [D.frame("x", FRAMES[2])])["accepted"], 1)
             second.send(D.frame("x", FRAMES[3]))
@@ -203,7 +203,7 @@ def test_reload_when_it_fails_then_everything_is_as_before_and_every_error_is_sa
             ({"taps": [new_tap], "ingest": [{"socket": "rep", "listen": [
                 rig.daemon.url("ack"), "ipc://" + taken, "ipc:///nowhere/at/all.ipc"]}]},
              ["taken: the path exists and is not a socket", "/nowhere/at/all.ipc"]),
-            ({"taps": [{"name": "t3", "listen": ["tcp://127.0.0.1:17292"]},
+            ({"taps": [{"name": "t3", "listen": [rig.daemon.tcp("t3")]},
                        {"name": "t4", "listen": ["ipc:///nowhere/at/all.ipc"]}]}, ["/nowhere"]),
             ({"runtime_dir": "/tmp/elsewhere"}, ["runtime_dir"]),
             ({"modells": [], "taps": [{"name": "a", "evry": 1}]}, ["modells", "evry"]),

@@ -47,9 +47,9 @@ def test_daemon_when_a_port_is_in_use_then_refused():
     with D.Daemon(start=False) as first, D.Daemon(start=False) as second:
         for daemon in (first, second):
             daemon.write(daemon.default(taps=[{"name": "all", "listen": [
-                daemon.url("all"), "tcp://127.0.0.1:17301"]}]))
+                daemon.url("all"), first.tcp("all")]}]))
         first.start()
-        refused(second, "tcp://127.0.0.1:17301")
+        refused(second, first.tcp("all"))
 
 
 def test_daemon_when_the_last_one_was_killed_then_takes_its_paths_over():

@@ -9,8 +9,10 @@ Programs are those of $CELLTAP_BUILD (default: build); $CELLTAP_WRAP is put befo
 command line (valgrind and the like).  Nothing sleeps to let things settle: it waits for an event
 with a deadline.
 """
+import contextlib
 import json
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -52,6 +54,7 @@ class Daemon:
 
     def __init__(self, config=None, start=True, environment=None, program=None):
         self.directory = tempfile.mkdtemp(prefix="ct")
+        self.tcp_urls = {}
         self.path = os.path.join(self.directory, "celltapd.yaml")
         self.process = None
         self.environment = environment or {}
@@ -81,6 +84,18 @@ class Daemon:
         with open(self.path + ".new", "w", encoding="utf-8") as file:
             json.dump(whole, file)
         os.rename(self.path + ".new", self.path)
+
+    def tcp(self, name):
+        """A URL of this daemon's own, always the same for a name.
+
+        The port is free and below those that the kernel gives to clients, so that no connection
+        of a test can sit on it while the daemon opens it again."""
+        while name not in self.tcp_urls:
+            port = random.randrange(20000, 32000)
+            with socket.socket() as free, contextlib.suppress(OSError):
+                free.bind(("127.0.0.1", port))
+                self.tcp_urls[name] = "tcp://127.0.0.1:%d" % port
+        return self.tcp_urls[name]
 
     def url(self, name):
         return "ipc://%s/%s.ipc" % (self.directory, name)
