@@ -19,6 +19,7 @@ DOORS = {
     r"systemd/.*": r"daemon/sd\.c",
     r"immintrin\.h": r"lib/kernel/kernel_avx2\.[ch]",
     r"arm_neon\.h": r"lib/kernel/kernel_neon\.[ch]",
+    r"malloc\.h": r"daemon/memory\.c",
     r"check\.h": r"tests/.*",
     r"celltap(_wire)?\.h": r"examples/.*",  # as their readers write it
 }

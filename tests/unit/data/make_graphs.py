@@ -7,7 +7,6 @@ results can be told by looking: an RNN with Relu, W = 1 and R = 1 adds up its in
 import os
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 HERE = os.path.dirname(os.path.abspath(__file__))
