@@ -1,10 +1,11 @@
 /* wire_frame.c - one frame of a message: checked whole, then shown as a view.
  *
  *     message  | map | map | ...        map  "stream" "values" "ts" "seq" "reset", others ignored
- *                ^cursor --walked, then looked into--> ^cursor
+ *                ^cursor       ------------>       ^cursor
  *
- * A frame is walked before anything in it is believed, so the cursor stands behind it whatever its
- * content, and the next one can be read.  Nothing is copied until celltap_frame_values. */
+ * One pass reads a good frame; one at fault is walked once more, so the cursor stands behind it
+ * whatever its content, and the next one can be read.  Nothing is copied until
+ * celltap_frame_values. */
 #include <math.h>
 
 #include "lib/wire/wire_float.h"
@@ -102,23 +103,18 @@ static int frame_take_reset(void *target, const struct celltap_token *value,
 }
 
 static const struct wire_key frame_keys[] = {
-    {"stream", true, frame_take_stream}, {"values", true, frame_take_values},
-    {"ts", false, frame_take_ts},        {"seq", false, frame_take_seq},
-    {"reset", false, frame_take_reset},
+    WIRE_KEY("stream", true, frame_take_stream), WIRE_KEY("values", true, frame_take_values),
+    WIRE_KEY("ts", false, frame_take_ts),        WIRE_KEY("seq", false, frame_take_seq),
+    WIRE_KEY("reset", false, frame_take_reset),
 };
 
 int celltap_frame_read(const unsigned char **cursor, const unsigned char *end,
                        struct celltap_frame *ret_frame, const char **reterr_key)
 {
-    const unsigned char *map = *cursor;
-    const char *key = "";
+    const char *key;
     struct celltap_frame frame = {.stream = NULL};
-    int err = wire_token_walk(cursor, end);
-    if (err == CELLTAP_ETRUNCATED || err == CELLTAP_EMSGPACK)
-        *cursor = end;
-    if (err == 0)
-        err = wire_token_map(map, *cursor, frame_keys, sizeof frame_keys / sizeof *frame_keys,
-                             &frame, &key);
+    int err = wire_token_next_map(cursor, end, frame_keys, sizeof frame_keys / sizeof *frame_keys,
+                                  &frame, &key);
     if (err == 0)
         *ret_frame = frame;
     if (reterr_key != NULL)

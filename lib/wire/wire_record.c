@@ -82,9 +82,9 @@ static int record_take_tensors(void *target, const struct celltap_token *value,
 }
 
 static const struct wire_key record_keys[] = {
-    {"stream", true, record_take_stream}, {"seq", true, record_take_seq},
-    {"ts", true, record_take_ts},         {"layer", true, record_take_layer},
-    {"dtype", false, record_take_dtype},  {"tensors", true, record_take_tensors},
+    WIRE_KEY("stream", true, record_take_stream), WIRE_KEY("seq", true, record_take_seq),
+    WIRE_KEY("ts", true, record_take_ts),         WIRE_KEY("layer", true, record_take_layer),
+    WIRE_KEY("dtype", false, record_take_dtype),  WIRE_KEY("tensors", true, record_take_tensors),
 };
 
 /* The values of one tensor: at most max_values of them are kept. */
@@ -148,16 +148,11 @@ int celltap_record_tensor_read(const struct celltap_record_view *record,
 int celltap_record_read(const unsigned char **cursor, const unsigned char *end,
                         struct celltap_record_view *ret_record)
 {
-    const unsigned char *map = *cursor;
     const char *key, *name;
     size_t name_bytes, n_values;
     struct celltap_record_view record = {.encoding = CELLTAP_ENCODING_ARRAY};
-    int err = wire_token_walk(cursor, end);
-    if (err == CELLTAP_ETRUNCATED || err == CELLTAP_EMSGPACK)
-        *cursor = end;
-    if (err == 0)
-        err = wire_token_map(map, *cursor, record_keys, sizeof record_keys / sizeof *record_keys,
-                             &record, &key);
+    int err = wire_token_next_map(cursor, end, record_keys,
+                                  sizeof record_keys / sizeof *record_keys, &record, &key);
     const unsigned char *at = record.tensors;
     for (size_t i = 0; err == 0 && i < record.n_tensors; i++)
         err = celltap_record_tensor_read(&record, &at, *cursor, &name, &name_bytes, NULL, 0,

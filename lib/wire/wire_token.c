@@ -47,12 +47,26 @@ static size_t token_left(const unsigned char *at, const unsigned char *end)
     return (size_t)(end - at);
 }
 
-static uint64_t token_big_endian(const unsigned char *bytes, size_t n_bytes)
+static inline uint32_t token_big_endian32(const unsigned char *bytes)
 {
-    uint64_t number = 0;
-    for (size_t i = 0; i < n_bytes; i++)
-        number = number << 8 | bytes[i];
-    return number;
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* 0, 1, 2, 4 or 8 bytes: one load each, not a loop. */
+static inline uint64_t token_big_endian(const unsigned char *bytes, size_t n_bytes)
+{
+    switch (n_bytes) {
+    case 0:
+        return 0;
+    case 1:
+        return bytes[0];
+    case 2:
+        return (uint64_t)bytes[0] << 8 | bytes[1];
+    case 4:
+        return token_big_endian32(bytes);
+    default:
+        return (uint64_t)token_big_endian32(bytes) << 32 | token_big_endian32(bytes + 4);
+    }
 }
 
 static double token_float(uint64_t bits, size_t n_bytes)
@@ -78,8 +92,8 @@ static void token_set_integer(struct celltap_token *token, int64_t value)
 }
 
 /* A token whose head is read: takes what belongs to it and still lies before `end`. */
-static int token_take_payload(const unsigned char **at, const unsigned char *end, uint64_t n,
-                              struct celltap_token *token)
+static inline int token_take_payload(const unsigned char **at, const unsigned char *end, uint64_t n,
+                                     struct celltap_token *token)
 {
     size_t left = token_left(*at, end);
     if (token->kind == CELLTAP_TOKEN_ARRAY || token->kind == CELLTAP_TOKEN_MAP) {
@@ -98,8 +112,8 @@ static int token_take_payload(const unsigned char **at, const unsigned char *end
 }
 
 /* First bytes c0..df. */
-static int token_read_formatted(const unsigned char **at, const unsigned char *end,
-                                unsigned char first, struct celltap_token *token)
+static inline int token_read_formatted(const unsigned char **at, const unsigned char *end,
+                                       unsigned char first, struct celltap_token *token)
 {
     const struct token_format *format = &token_formats[first & 0x1f];
     if (!format->known)
@@ -131,8 +145,8 @@ static int token_read_formatted(const unsigned char **at, const unsigned char *e
     }
 }
 
-int celltap_token_read(const unsigned char **cursor, const unsigned char *end,
-                       struct celltap_token *ret_token)
+static inline int token_read(const unsigned char **cursor, const unsigned char *end,
+                             struct celltap_token *ret_token)
 {
     const unsigned char *at = *cursor;
     if (at >= end)
@@ -162,16 +176,23 @@ int celltap_token_read(const unsigned char **cursor, const unsigned char *end,
     return 0;
 }
 
-int wire_token_walk(const unsigned char **cursor, const unsigned char *end)
+int celltap_token_read(const unsigned char **cursor, const unsigned char *end,
+                       struct celltap_token *ret_token)
+{
+    return token_read(cursor, end, ret_token);
+}
+
+/* A value inside of n_open maps and arrays. */
+static int token_walk(const unsigned char **cursor, const unsigned char *end, size_t n_open)
 {
     size_t n_left[CELLTAP_WIRE_DEPTH_MAX + 1]; /* values to come on each level that is open */
-    size_t depth = 0;
+    size_t depth = n_open;
     bool too_deep = false;
     const unsigned char *at = *cursor;
-    n_left[0] = 1;
+    n_left[depth] = 1;
     for (;;) {
         while (n_left[depth] == 0) {
-            if (depth == 0) {
+            if (depth == n_open) {
                 *cursor = at;
                 return too_deep ? CELLTAP_EDEPTH : 0;
             }
@@ -179,7 +200,7 @@ int wire_token_walk(const unsigned char **cursor, const unsigned char *end)
         }
         n_left[depth]--;
         struct celltap_token token;
-        int err = celltap_token_read(&at, end, &token);
+        int err = token_read(&at, end, &token);
         if (err < 0)
             return err;
         if (token.kind != CELLTAP_TOKEN_ARRAY && token.kind != CELLTAP_TOKEN_MAP)
@@ -192,6 +213,11 @@ int wire_token_walk(const unsigned char **cursor, const unsigned char *end)
         if (n_left[depth] > token_left(at, end)) /* also: no sum can overflow */
             return CELLTAP_ETRUNCATED;
     }
+}
+
+int wire_token_walk(const unsigned char **cursor, const unsigned char *end)
+{
+    return token_walk(cursor, end, 0);
 }
 
 int celltap_token_skip(const unsigned char **cursor, const unsigned char *end)
@@ -258,10 +284,23 @@ int wire_token_seq(const struct celltap_token *token, uint64_t *ret_seq)
 static const struct wire_key *token_key_row(const struct celltap_token *name,
                                             const struct wire_key *keys, size_t n_keys)
 {
-    for (size_t i = 0; i < n_keys; i++)
-        if (celltap_token_is(name, keys[i].name))
+    for (size_t i = 0; name->kind == CELLTAP_TOKEN_STR && i < n_keys; i++)
+        if (name->n_bytes == keys[i].name_bytes &&
+            memcmp(name->bytes, keys[i].name, name->n_bytes) == 0)
             return &keys[i];
     return NULL;
+}
+
+/* A key or a value of a map: its token, and *at behind all of it. */
+static int token_read_whole(const unsigned char **at, const unsigned char *end,
+                            struct celltap_token *ret_token)
+{
+    const unsigned char *head = *at;
+    int err = token_read(at, end, ret_token);
+    if (err < 0 || (ret_token->kind != CELLTAP_TOKEN_ARRAY && ret_token->kind != CELLTAP_TOKEN_MAP))
+        return err;
+    *at = head;
+    return token_walk(at, end, 1);
 }
 
 /* One pair of key and value at *at; a value with a row goes to it. */
@@ -270,31 +309,24 @@ static int token_take_pair(const unsigned char **at, const unsigned char *end,
                            const struct wire_key **ret_row)
 {
     struct celltap_token name, value;
-    const unsigned char *head = *at;
-    int err = celltap_token_read(&head, end, &name);
-    if (err == 0)
-        err = celltap_token_skip(at, end); /* a key may itself be a map */
+    int err = token_read_whole(at, end, &name);
     const unsigned char *value_at = *at;
     if (err == 0)
-        err = celltap_token_skip(at, end);
+        err = token_read_whole(at, end, &value);
     if (err < 0)
         return err;
     *ret_row = token_key_row(&name, keys, n_keys);
-    if (*ret_row == NULL)
-        return 0;
-    head = value_at;
-    err = celltap_token_read(&head, end, &value);
-    return err < 0 ? err : (*ret_row)->take(target, &value, value_at, end);
+    return *ret_row == NULL ? 0 : (*ret_row)->take(target, &value, value_at, end);
 }
 
-int wire_token_map(const unsigned char *map, const unsigned char *end, const struct wire_key *keys,
-                   size_t n_keys, void *target, const char **ret_key)
+int wire_token_map(const unsigned char **cursor, const unsigned char *end,
+                   const struct wire_key *keys, size_t n_keys, void *target, const char **ret_key)
 {
-    const unsigned char *at = map;
+    const unsigned char *at = *cursor;
     struct celltap_token token;
     uint32_t seen = 0; /* one bit a row */
     *ret_key = "";
-    int err = celltap_token_read(&at, end, &token);
+    int err = token_read(&at, end, &token);
     if (err < 0)
         return err;
     if (token.kind != CELLTAP_TOKEN_MAP)
@@ -315,7 +347,24 @@ int wire_token_map(const unsigned char *map, const unsigned char *end, const str
             return CELLTAP_EKEY;
         }
     }
+    *cursor = at;
     return 0;
+}
+
+int wire_token_next_map(const unsigned char **cursor, const unsigned char *end,
+                        const struct wire_key *keys, size_t n_keys, void *target,
+                        const char **ret_key)
+{
+    int err = wire_token_map(cursor, end, keys, n_keys, target, ret_key);
+    if (err == 0)
+        return 0;
+    int walked = wire_token_walk(cursor, end);
+    if (walked == 0)
+        return err;
+    if (walked != CELLTAP_EDEPTH)
+        *cursor = end;
+    *ret_key = "";
+    return walked;
 }
 
 struct token_found {
@@ -334,10 +383,10 @@ static int token_take_found(void *target, const struct celltap_token *value,
 int celltap_map_find(const unsigned char *map, const unsigned char *end, const char *key,
                      struct celltap_token *ret_token, const unsigned char **ret_at)
 {
-    const struct wire_key row = {key, true, token_take_found};
+    const struct wire_key row = {key, strlen(key), true, token_take_found};
     struct token_found found;
     const char *fault;
-    int err = wire_token_map(map, end, &row, 1, &found, &fault);
+    int err = wire_token_map(&map, end, &row, 1, &found, &fault);
     if (err < 0)
         return err;
     *ret_token = found.token;
