@@ -18,7 +18,7 @@ VERSION := $(shell sed -n 's/^.define CELLTAP_VERSION "\(.*\)"/\1/p' lib/celltap
 # ---- Debian packages ---------------------------------------------------------------------------
 
 DEPS      := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libuv1-dev libnng-dev \
-             libyaml-dev libsystemd-dev libmsgpack-dev
+             libyaml-dev libmsgpack-dev
 DEMO_DEPS := nng-utils python3 python3-msgpack python3-numpy
 TEST_DEPS := check pkg-config $(DEMO_DEPS) python3-onnx python3-pexpect libonnx-testdata
 # (pkg-config: a test builds against what `make install` has put somewhere)
@@ -46,10 +46,10 @@ CFLAGS ?=
 ALL_CFLAGS := -std=gnu11 $(OPT) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -ffp-contract=off \
               -fno-math-errno -D_GNU_SOURCE -I. -I$(BUILD)/gen -MMD -MP $(CFLAGS)
 LIB_LIBS     := -lprotobuf-c -lm
-DAEMON_LIBS  := -luv -lnng -lyaml -lsystemd -lpthread
+DAEMON_LIBS  := -luv -lnng -lyaml -lpthread
 CLI_LIBS     := -luv -lnng -lpthread
 EXAMPLE_LIBS := -lnng -lpthread
-UNIT_LIBS    := -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml -lsystemd -lmsgpackc -lpthread -lm
+UNIT_LIBS    := -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml -lmsgpackc -lpthread -lm
 
 # ---- objects -----------------------------------------------------------------------------------
 

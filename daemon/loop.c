@@ -23,7 +23,6 @@
 #include "daemon/loop_state.h"
 #include "daemon/memory.h"
 #include "daemon/reload.h"
-#include "daemon/sd.h"
 
 #define QUEUE_MESSAGES    4096
 #define QUEUE_BYTES       ((size_t)32 << 20) /* and one message of each socket */
@@ -157,7 +156,7 @@ static void loop_tick_flushing(struct loop *loop)
 
 static void loop_drain(struct loop *loop)
 {
-    sd_stopping();
+    sd_stopping(&loop->sd);
     log_line(LOG_LEVEL_NOTICE, "ending: publishing what has arrived");
     loop_each_sock(loop, loop_refuse, NULL);
     loop_enter(loop, LOOP_DRAINING);
@@ -237,6 +236,7 @@ static void loop_status(struct loop *loop)
 static void loop_on_tick(uv_timer_t *tick)
 {
     struct loop *loop = tick->data;
+    sd_tick(&loop->sd);
     loop_watchdog(loop);
     if (loop->phase == LOOP_DRAINING) {
         loop_tick_draining(loop);
@@ -390,7 +390,7 @@ int loop_run(struct conf *conf)
     if (code == 0) {
         log_line(LOG_LEVEL_NOTICE, "ready: celltapd " CELLTAP_VERSION ", %zu models, %zu taps",
                  conf->n_models, conf->n_taps);
-        sd_ready();
+        sd_ready(&loop->sd);
         uv_run(&loop->uv, UV_RUN_DEFAULT);
         log_line(LOG_LEVEL_NOTICE, "ended");
     }

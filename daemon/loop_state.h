@@ -13,6 +13,7 @@
 #include "daemon/doors.h"
 #include "daemon/engine.h"
 #include "daemon/intake.h"
+#include "daemon/sd.h"
 #include "daemon/taps.h"
 #include "daemon/turn.h"
 
@@ -35,6 +36,7 @@ struct loop {
     uv_async_t wake;
     uv_signal_t signals[3];
     uv_timer_t tick;
+    struct sd sd;
     enum loop_phase phase;
     bool interrupted;                                   /* a second SIGTERM: end at once */
     uint64_t phase_since_ms, quiet_since_ms, n_arrived; /* while draining */

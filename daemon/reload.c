@@ -11,7 +11,6 @@
 
 #include "daemon/log.h"
 #include "daemon/reload_plan.h"
-#include "daemon/sd.h"
 
 /* ---- putting it in place ------------------------------------------------------------------ */
 
@@ -185,7 +184,7 @@ void reload_by_signal(struct loop *loop)
 {
     struct reload_report report;
     char *rest = NULL;
-    sd_reloading();
+    sd_reloading(&loop->sd);
     int code = reload_run(loop, &report);
     enum log_level level = code == 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERR;
     for (char *line = strtok_r(report.text, "\n", &rest); report.text != NULL && line != NULL;
@@ -194,5 +193,5 @@ void reload_by_signal(struct loop *loop)
     if (code != 0)
         log_line(LOG_LEVEL_WARNING, "the old configuration stays in use");
     reload_report_done(&report);
-    sd_ready();
+    sd_ready(&loop->sd);
 }

@@ -6,7 +6,7 @@
  * nng 1.5.2 reads the NNG_ECLOSED that it makes of EPIPE as "this listener was closed" and never
  * accepts again; both errors mean the same here, and the second it handles.  A program's own
  * definition comes before the C library's for the shared libraries too, so this is the one that
- * nng, libuv and libsystemd call.  Any thread. */
+ * nng and libuv call.  Any thread. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>

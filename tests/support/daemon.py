@@ -110,7 +110,7 @@ class Daemon:
         self.notify.bind(notify_path)
         self.notified = []
         self.log_path = os.path.join(self.directory, "log")
-        environment = dict(os.environ, NOTIFY_SOCKET=notify_path, **self.environment)
+        environment = dict(os.environ, **{"NOTIFY_SOCKET": notify_path, **self.environment})
         if "CELLTAP_PRELOADED" in environment:  # library.py
             for name in ("LD_PRELOAD", "ASAN_OPTIONS", "TSAN_OPTIONS"):
                 environment.pop(name, None)
@@ -192,7 +192,6 @@ class Daemon:
 
     def control(self, cmd, **more):
         """A control request; the reply as a dict."""
-        self.notifications()  # read, for the daemon waits while nobody does
         with sp.Req(self.url("control"), TIMEOUT_S) as req:
             return msgpack.unpackb(req.request(msgpack.packb(dict(cmd=cmd, **more))))
 
