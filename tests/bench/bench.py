@@ -43,7 +43,7 @@ def limit_ns(machine, kind, sizes, batch):
 
 def run(*command):
     """What a program prints; one thread each, as a timestep has."""
-    alone = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    alone = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone).stdout
 
 
@@ -73,6 +73,15 @@ def measure(args, machine, kind, sizes, batch):
             "ratio": round(quietest / limit, 3), "peers": peers}
 
 
+def blas_note():
+    """Debian's PyTorch takes whatever libblas.so.3 is; the reference one is many times slower."""
+    for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"):
+        blas = os.path.realpath(os.path.join(folder, "libblas.so.3"))
+        if "/blas/" in blas:
+            return "PyTorch computes with the reference BLAS here; libopenblas0-pthread is its best"
+    return ""
+
+
 def line(result):
     peers = "  ".join("%s %.1f x" % (name, ns / result["ns"])
                       for name, ns in result["peers"].items())
@@ -93,6 +102,8 @@ def main():
     print("fma %.0f GFLOP/s; loads feeding it: %s GB/s" % (
         machine["fma_gflops"],
         ", ".join("%s %.0f" % (one["name"], one["gb_s"]) for one in machine["levels"])))
+    if not args.no_peers and blas_note():
+        print("note: " + blas_note())
     print("%-22s %10s %10s %10s %7s  %s" % ("case", "ns", "median", "limit", "ratio",
                                             "peers take"))
     results = []
