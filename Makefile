@@ -218,7 +218,7 @@ install: all ## installs under $(DESTDIR)$(PREFIX); keeps a configuration that i
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)" \
 	    "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSUSERSDIR)" "$(dir $(CONFIG))"
 	install -m 755 $(BUILD)/celltapd $(BUILD)/celltap "$(DESTDIR)$(BINDIR)"
-	install -m 644 lib/celltap.h lib/celltap_wire.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 lib/celltap.h lib/celltap_wire.h lib/celltap_journal.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(LIB_A) $(LIB_SO) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(LIB_SO)) "$(DESTDIR)$(LIBDIR)/libcelltap.so"
 	$(FILL_IN) lib/celltap.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/celltap.pc"
@@ -232,6 +232,7 @@ install: all ## installs under $(DESTDIR)$(PREFIX); keeps a configuration that i
 uninstall: ## removes what install put there; keeps a configuration that was changed
 	rm -f "$(DESTDIR)$(BINDIR)/celltapd" "$(DESTDIR)$(BINDIR)/celltap" \
 	    "$(DESTDIR)$(INCLUDEDIR)/celltap.h" "$(DESTDIR)$(INCLUDEDIR)/celltap_wire.h" \
+	    "$(DESTDIR)$(INCLUDEDIR)/celltap_journal.h" \
 	    "$(DESTDIR)$(LIBDIR)/libcelltap.a" "$(DESTDIR)$(LIBDIR)/$(notdir $(LIB_SO))" \
 	    "$(DESTDIR)$(LIBDIR)/libcelltap.so" "$(DESTDIR)$(LIBDIR)/pkgconfig/celltap.pc" \
 	    "$(DESTDIR)$(UNITDIR)/celltapd.service" "$(DESTDIR)$(SYSUSERSDIR)/celltapd.conf"

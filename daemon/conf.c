@@ -98,23 +98,40 @@ void conf_free(struct conf *conf)
 
 /* ---- reload ------------------------------------------------------------------------------- */
 
+/* The options of a section that need a restart: texts and choices. */
+static void compare_section(const struct conf_section *section, const char *old,
+                            const char *new_conf, struct conf_report *report)
+{
+    for (size_t i = 0; i < section->n_options; i++) {
+        const struct conf_option *option = &section->options[i];
+        const char *before = old + option->offset, *after = new_conf + option->offset;
+        if (option->type == CONF_TYPE_SECTION)
+            compare_section(option->section, old, new_conf, report);
+        if (!option->restart)
+            continue;
+        bool is_choice = option->type == CONF_TYPE_CHOICE;
+        const char *was = is_choice ? option->choices[*(const unsigned *)(const void *)before].text
+                                    : *(char *const *)(const void *)before;
+        const char *is = is_choice ? option->choices[*(const unsigned *)(const void *)after].text
+                                   : *(char *const *)(const void *)after;
+        if (strcmp(was, is) != 0)
+            conf_report_add(report, (struct conf_place){0, 0},
+                            "`%s` cannot change from %s to %s while running; restart celltapd, "
+                            "or change it back",
+                            option->key, was, is);
+    }
+}
+
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr)
 {
     struct conf_report report = {.path = new_conf->path};
-    for (size_t i = 0; i < conf_table_root.n_options; i++) {
-        const struct conf_option *option = &conf_table_root.options[i];
-        if (!option->restart)
-            continue;
-        /* Every option that needs a restart is a text so far. */
-        const char *before = *(char *const *)((const char *)old + option->offset);
-        const char *after = *(char *const *)((const char *)new_conf + option->offset);
-        if (strcmp(before, after) != 0)
-            conf_report_add(&report, (struct conf_place){0, 0},
-                            "`%s` cannot change from %s to %s while running; restart celltapd, "
-                            "or change it back",
-                            option->key, before, after);
-    }
+    compare_section(&conf_table_root, (const char *)old, (const char *)new_conf, &report);
+    if (old->journal.off != new_conf->journal.off)
+        conf_report_add(&report, (struct conf_place){0, 0},
+                        "the journal cannot be turned %s while running; restart celltapd, or "
+                        "change it back",
+                        new_conf->journal.off ? "off" : "on");
     return conf_report_finish(&report, reterr);
 }
 

@@ -62,6 +62,17 @@ struct conf_tap {
     unsigned line;
 };
 
+enum conf_sync { CONF_SYNC_ALWAYS, CONF_SYNC_INTERVAL, CONF_SYNC_OFF };
+
+struct conf_journal {
+    bool off;            /* `journal: off` */
+    enum conf_sync sync; /* when what was written is made safe */
+    uint64_t sync_interval_ms;
+    uint64_t retain_bytes, retain_age_ms; /* age 0: any */
+    uint64_t segment_bytes;
+    uint64_t snapshot_every; /* frames */
+};
+
 struct conf {
     char *path; /* of the file it was read from */
     char *runtime_dir, *state_dir;
@@ -75,6 +86,7 @@ struct conf {
     size_t n_taps;
     struct conf_texts control_listen;
     bool control_insecure;
+    struct conf_journal journal;
 };
 
 /* Everything wrong with a file: one line each, "FILE:LINE:COLUMN: what is wrong; what to do". */
@@ -90,7 +102,7 @@ void conf_free(struct conf *conf); /* NULL is fine */
 void conf_errors_done(struct conf_errors *errors);
 
 /* 0 if a running daemon may go from `old` to `new`; -1 and errors for options that need a restart
- * (runtime_dir, state_dir). */
+ * (runtime_dir, state_dir, the journal's `sync` and whether there is one). */
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr);
 

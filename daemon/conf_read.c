@@ -143,6 +143,13 @@ static void read_option(struct conf_read *read, const struct conf_option *option
                         const struct conf_node *node, char *base)
 {
     void *at = base + option->offset;
+    struct conf_node nothing = {.kind = CONF_YAML_MAP, .place = node->place};
+    bool on;
+    if (option->off_offset != 0 && node->kind == CONF_YAML_TEXT &&
+        conf_value_bool(node->text, &on) && !on) {
+        memset(base + option->off_offset, true, sizeof(bool));
+        node = &nothing; /* its options are at their defaults */
+    }
     if (!is_kind(option, node->kind)) {
         static const char *const found[] = {"nothing", "a text", "a list", "a map"};
         conf_report_add(read->report, place_of(read, node),

@@ -226,6 +226,61 @@ static const struct conf_section control_section = {
     .options = control_options,
 };
 
+static const struct conf_choice sync_choices[] = {{"always", CONF_SYNC_ALWAYS, false},
+                                                  {"interval", CONF_SYNC_INTERVAL, false},
+                                                  {"off", CONF_SYNC_OFF, false},
+                                                  {NULL, 0, false}};
+
+static const struct conf_option journal_options[] = {
+    {.key = "sync",
+     .type = CONF_TYPE_CHOICE,
+     .offset = offsetof(struct conf, journal.sync),
+     .fallback = "interval",
+     .choices = sync_choices,
+     .restart = true,
+     .sentence = "Synced to disk before the acknowledgement, now and then, or never."},
+    {.key = "sync_interval_ms",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf, journal.sync_interval_ms),
+     .fallback = "1000",
+     .min = 1,
+     .max = 3600000,
+     .sentence = "Of `sync: interval`: what a loss of power may cost at most."},
+    {.key = "retain_bytes",
+     .type = CONF_TYPE_BYTES,
+     .offset = offsetof(struct conf, journal.retain_bytes),
+     .fallback = "1G",
+     .min = 1 << 20,
+     .max = UINT64_C(1) << 50,
+     .sentence = "The oldest segments go when segments and snapshots take more than this."},
+    {.key = "retain_age",
+     .type = CONF_TYPE_MS,
+     .offset = offsetof(struct conf, journal.retain_age_ms),
+     .fallback = "0",
+     .max = UINT64_C(315360000000), /* ten years */
+     .sentence = "Segments last written to longer ago than this go; 0: at any age they stay."},
+    {.key = "segment_bytes",
+     .type = CONF_TYPE_BYTES,
+     .offset = offsetof(struct conf, journal.segment_bytes),
+     .fallback = "16M",
+     .min = 1 << 12,
+     .max = 1 << 30,
+     .sentence = "A segment is full at this size: the journal is dropped in pieces of it."},
+    {.key = "snapshot_every",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf, journal.snapshot_every),
+     .fallback = "4096",
+     .min = 1,
+     .max = UINT64_C(1) << 40,
+     .sentence = "Frames after which the states are saved; at most once a second."},
+};
+
+static const struct conf_section journal_section = {
+    .name = "journal",
+    .n_options = sizeof journal_options / sizeof *journal_options,
+    .options = journal_options,
+};
+
 static const struct conf_option root_options[] = {
     {.key = "runtime_dir",
      .type = CONF_TYPE_DIR,
@@ -238,7 +293,7 @@ static const struct conf_option root_options[] = {
      .offset = offsetof(struct conf, state_dir),
      .fallback = "/var/lib/celltap",
      .restart = true,
-     .sentence = "Directory of what outlives the daemon; this release writes nothing there."},
+     .sentence = "Directory of what outlives the daemon: the journal."},
     {.key = "max_message_bytes",
      .type = CONF_TYPE_BYTES,
      .offset = offsetof(struct conf, max_message_bytes),
@@ -289,7 +344,13 @@ static const struct conf_option root_options[] = {
      .section = &control_section,
      .sentence = "Where the celltap command reaches the daemon."},
     {.key = "web", .type = CONF_TYPE_LATER, .sentence = "remove it"},
-    {.key = "journal", .type = CONF_TYPE_LATER, .sentence = "remove it"},
+    {.key = "journal",
+     .type = CONF_TYPE_SECTION,
+     .fallback = "{}",
+     .example = "{sync: always}",
+     .off_offset = offsetof(struct conf, journal.off),
+     .section = &journal_section,
+     .sentence = "What was fed in, kept in state_dir; `off` for none."},
     {.key = "threads", .type = CONF_TYPE_LATER, .sentence = "remove it"},
 };
 

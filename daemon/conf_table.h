@@ -46,8 +46,9 @@ struct conf_option {
     uint64_t min, max;
     const struct conf_choice *choices;
     const struct conf_section *section; /* of a section or a list's items */
-    bool restart;                       /* a reload cannot change it */
-    const char *sentence;               /* what it does; of a later one, what to do instead */
+    size_t off_offset;    /* of a section that may be `off`: its bool; 0: it may not */
+    bool restart;         /* a reload cannot change it */
+    const char *sentence; /* what it does; of a later one, what to do instead */
 };
 
 struct conf_section {

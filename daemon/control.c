@@ -29,7 +29,7 @@ static const struct control_command {
     {"tap.close", control_tap_close, control_ok_write},
     {"reset", control_reset, control_ok_write},
     {"reload", control_reload, control_reload_write},
-    {"snapshot", control_later, control_ok_write},
+    {"snapshot", control_snapshot, control_ok_write},
     {"replay", control_later, control_ok_write},
 };
 

@@ -8,7 +8,9 @@
  *                 accepted, duplicate, gaps, rejected (frames since the start), per_second (frames
  *                 per second, float), rejects {reason: n, ...}, queue_messages, queue_bytes (waiting
  *                 to be stepped), streams, max_streams, turns, listeners_reopened, memory_bytes,
- *                 models [{name, file, values, streams}],
+ *                 journal {directory, sync, fault ("": none), position, synced, epoch, snapshot
+ *                 (positions), snapshots, syncs, faults (since the start), waiting (replies)} or
+ *                 nil, models [{name, file, values, streams}],
  *                 taps [{name, urls [..], dynamic, subscribers, records, messages, bytes}]
  * streams     limit (1..1000; 100), cursor (0),         streams [{stream, model, seq, ts, frames,
  *             match (glob; "*")                             duplicate, gaps}], total, cursor (of the

@@ -161,9 +161,12 @@ int control_reset(struct control_request *request)
     int found = control_get_text(request, "stream", request->name, sizeof(request->name));
     if (found < 0)
         return -1;
-    if (found == 0 ||
-        engine_reset(request->loop->engine, request->name, strlen(request->name)) != 0)
+    struct loop *loop = request->loop;
+    size_t n_bytes = strlen(request->name);
+    if (found == 0 || engine_reset(loop->engine, request->name, n_bytes) != 0)
         return control_fail(request, "`stream` is not that of a stream; `streams` lists them");
+    journal_put_reset(loop->journal,
+                      streams_find(engine_streams(loop->engine), request->name, n_bytes));
     return 0;
 }
 
@@ -193,6 +196,14 @@ void control_reload_write(struct control_request *request, struct celltap_writer
         celltap_put_strn(writer, text, (size_t)(end - text));
         text = end + 1;
     }
+}
+
+int control_snapshot(struct control_request *request)
+{
+    if (request->loop->journal == NULL)
+        return control_fail(request, "there is no journal; the configuration says `journal: off`");
+    journal_save(request->loop->journal);
+    return 0;
 }
 
 int control_later(struct control_request *request)

@@ -81,12 +81,34 @@ static void control_put_taps(struct celltap_writer *writer, const struct taps *t
             control_put_tap(writer, taps->list[i]);
 }
 
+static void control_put_journal(struct celltap_writer *writer, const struct journal *journal)
+{
+    celltap_put_str(writer, "journal");
+    if (journal == NULL) {
+        celltap_put_nil(writer);
+        return;
+    }
+    struct journal_look look = journal_look(journal);
+    celltap_put_map(writer, 11);
+    control_put_text(writer, "directory", look.directory);
+    control_put_text(writer, "sync", look.sync);
+    control_put_text(writer, "fault", look.fault);
+    control_put_uint(writer, "position", look.position);
+    control_put_uint(writer, "synced", look.synced);
+    control_put_uint(writer, "epoch", look.epoch);
+    control_put_uint(writer, "snapshot", look.snapshot);
+    control_put_uint(writer, "snapshots", look.n_snapshots);
+    control_put_uint(writer, "syncs", look.n_syncs);
+    control_put_uint(writer, "faults", look.n_faults);
+    control_put_uint(writer, "waiting", look.n_waiting);
+}
+
 void control_status_write(struct control_request *request, struct celltap_writer *writer)
 {
     struct loop *loop = request->loop;
     const struct engine_counts *counts = engine_counts(loop->engine);
     struct intake_level level = intake_level(loop->frames);
-    celltap_put_map(writer, 20);
+    celltap_put_map(writer, 21);
     control_put_text(writer, "version", CELLTAP_VERSION);
     control_put_uint(writer, "pid", (uint64_t)getpid());
     control_put_uint(writer, "uptime_ms", loop_now_ms(loop) - loop->started_ms);
@@ -106,6 +128,7 @@ void control_status_write(struct control_request *request, struct celltap_writer
     control_put_uint(writer, "turns", loop->turn->n_turns);
     control_put_uint(writer, "listeners_reopened", loop->n_reopened);
     control_put_uint(writer, "memory_bytes", control_memory_bytes());
+    control_put_journal(writer, loop->journal);
     control_put_models(writer, loop->engine);
     control_put_taps(writer, &loop->taps);
 }

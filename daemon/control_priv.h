@@ -53,6 +53,7 @@ int control_tap_close(struct control_request *request);
 int control_reset(struct control_request *request);
 int control_reload(struct control_request *request);
 void control_reload_write(struct control_request *request, struct celltap_writer *writer);
+int control_snapshot(struct control_request *request);
 int control_later(struct control_request *request);
 void control_ok_write(struct control_request *request, struct celltap_writer *writer);
 

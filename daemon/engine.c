@@ -41,12 +41,19 @@ struct engine *engine_new(struct serving **servings, size_t n_servings, size_t m
     return engine;
 }
 
+void engine_servings_free(struct serving **servings, size_t n_servings)
+{
+    for (size_t i = 0; i < n_servings; i++)
+        serving_free(servings[i]);
+    free(servings);
+}
+
 void engine_free(struct engine *engine)
 {
     if (engine == NULL)
         return;
     streams_done(&engine->streams);
-    serving_free_all(engine->servings, engine->n_servings);
+    engine_servings_free(engine->servings, engine->n_servings);
     free(engine->values);
     free(engine);
 }
@@ -129,6 +136,11 @@ int engine_reset(struct engine *engine, const char *name, size_t name_bytes)
         return -1;
     stream->reset_next = true;
     return 0;
+}
+
+void engine_set_log(struct engine *engine, const struct engine_log *log)
+{
+    engine->log = *log;
 }
 
 /* ---- looking ------------------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 #include "daemon/conf.h"
 #include "daemon/serving.h"
 #include "daemon/streams.h"
+#include "lib/celltap_journal.h"
 
 #define ENGINE_TURN_FRAMES 4096          /* frames of one turn */
 #define ENGINE_TURN_VALUES (1024 * 1024) /* values of one turn, if one frame has not more */
@@ -71,6 +72,13 @@ struct engine_sink {
     void (*left)(void *arg, size_t slot); /* this slot's stream has no more frames this turn */
 };
 
+/* Is told of every frame that is accepted, before it is stepped; NULL: nobody. */
+struct engine_log {
+    void *arg;
+    int (*reserve)(void *arg, struct stream *stream); /* -1: no memory, the frame is rejected */
+    void (*accepted)(void *arg, struct stream *stream, bool reset, const float *values);
+};
+
 struct engine_counts {
     uint64_t n_accepted, n_duplicates, n_gaps, n_rejected;
     uint64_t n_rejects[ENGINE_N_REJECTS];
@@ -81,6 +89,8 @@ struct engine;
 /* For these models (taken over with the array; [n_servings] in the configuration's order). */
 struct engine *engine_new(struct serving **servings, size_t n_servings, size_t max_streams);
 void engine_free(struct engine *engine); /* NULL is fine */
+
+void engine_set_log(struct engine *engine, const struct engine_log *log);
 
 /* Takes frames of the batch until it is finished (true) or the turn is full (false). */
 bool engine_take(struct engine *engine, struct engine_batch *batch);
@@ -103,6 +113,14 @@ struct engine_change {
 };
 int engine_replace(struct engine *engine, struct serving **servings, size_t n_servings,
                    size_t max_streams, struct engine_change *ret_change);
+
+/* Before the first frame: a stream as it was saved, and frames as they were accepted; to be stepped
+ * when there is no room for one more.  1: taken, 0: of no use (no model takes the stream, another
+ * model, already there), -1: no memory. */
+int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved);
+int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry);
+bool engine_has_room(const struct engine *engine, size_t n_values);
+uint64_t engine_restored(const struct engine *engine); /* frames */
 
 const struct engine_counts *engine_counts(const struct engine *engine);
 const struct streams *engine_streams(const struct engine *engine);

@@ -3,6 +3,7 @@
  *     engine.c           birth, stepping             pending --> panels --> sink
  *     engine_take.c      taking frames               message --> pending
  *     engine_replace.c   a reload                    streams --> their new models
+ *     engine_restore.c   a start                     journal --> streams
  */
 #ifndef DAEMON_ENGINE_PRIV_H
 #define DAEMON_ENGINE_PRIV_H
@@ -25,6 +26,8 @@ struct engine {
     size_t max_streams;
     struct streams streams;
     struct engine_counts counts;
+    struct engine_log log;
+    uint64_t n_restored;
     size_t n_pending;
     struct pending pending[ENGINE_TURN_FRAMES];
     float *values; /* [n_values_room] owned */
@@ -33,9 +36,13 @@ struct engine {
 
 /* Values that a full turn may need: never less than one frame. */
 size_t engine_values_room(struct serving *const *servings, size_t n_servings);
+void engine_servings_free(struct serving **servings, size_t n_servings);
 
 /* The first model that matches the name; NULL: none. */
 struct serving *engine_match(struct serving *const *servings, size_t n_servings, const char *name);
+
+/* Puts a frame, whose values lie at the end of engine->values, in its stream's chain. */
+void engine_enqueue(struct engine *engine, struct stream *stream, const struct pending *pending);
 
 /* What a stream of this model begins with. */
 int engine_fresh_state(const struct serving *serving, celltap_stream **ret_state, float **ret_held);

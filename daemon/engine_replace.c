@@ -83,7 +83,7 @@ static void engine_turn_into(struct stream *stream, struct engine_next *next,
     }
     celltap_stream_free(stream->state);
     stream->state = next->state;
-    stream->reset_next = false;
+    stream->reset_next = true; /* said so that it is written down */
     change->n_afresh++;
 }
 
@@ -108,7 +108,7 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
     for (size_t i = 0; i < engine->streams.n; i++)
         engine_turn_into(engine->streams.list[i], &next[i], &change);
     streams_sweep(&engine->streams);
-    serving_free_all(engine->servings, engine->n_servings);
+    engine_servings_free(engine->servings, engine->n_servings);
     free(engine->values);
     free(next);
     engine->servings = servings;

@@ -177,17 +177,17 @@ static bool engine_starts_afresh(const struct stream *stream, const struct cellt
 {
     int64_t silence_ns;
     uint64_t gap_ms = stream->serving->conf->gap_reset_ms;
-    if (frame->reset || stream->reset_next)
+    /* The first one too, so that whoever reads it later knows that nothing was before. */
+    if (frame->reset || stream->reset_next || stream->n_frames == 0)
         return true;
-    if (gap_ms == 0 || stream->n_frames == 0)
+    if (gap_ms == 0)
         return false;
     if (__builtin_sub_overflow(ts_ns, stream->ts_ns, &silence_ns))
         return ts_ns > stream->ts_ns;
     return silence_ns > 0 && (uint64_t)silence_ns / 1000000 >= gap_ms;
 }
 
-static void engine_enqueue(struct engine *engine, struct stream *stream,
-                           const struct pending *pending)
+void engine_enqueue(struct engine *engine, struct stream *stream, const struct pending *pending)
 {
     uint32_t ix = (uint32_t)engine->n_pending++;
     struct serving *serving = stream->serving;
@@ -232,6 +232,8 @@ static void engine_accept(struct engine *engine, struct stream *stream,
     stream->ts_ns = ts_ns;
     stream->n_frames++;
     engine->counts.n_accepted++;
+    if (engine->log.accepted != NULL)
+        engine->log.accepted(engine->log.arg, stream, pending.reset, values);
     engine_enqueue(engine, stream, &pending);
 }
 
@@ -270,6 +272,10 @@ static void engine_take_frame(struct engine *engine, struct engine_batch *batch,
             engine_reject(engine, batch, reject, "");
             return;
         }
+    }
+    if (engine->log.reserve != NULL && engine->log.reserve(engine->log.arg, stream) != 0) {
+        engine_reject(engine, batch, ENGINE_REJECT_MEMORY, "");
+        return;
     }
     engine_accept(engine, stream, frame, frame->has_seq ? frame->seq : last + 1,
                   frame->has_ts ? frame->ts_ns : batch->arrived_ns, values);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/control.h"
+#include "daemon/journal.h"
 #include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/loop_state.h"
@@ -34,6 +35,7 @@
 #define DRAIN_TICK_MS     10
 #define FLUSH_STALLED_MS  1000 /* a subscriber that has lost records and takes none any more */
 #define FLUSH_DEADLINE_MS 5000
+#define SAVE_DEADLINE_MS  30000 /* for the journal's last sync and snapshot */
 #define STATUS_MS         5000
 #define RATE_MS           1000
 
@@ -72,8 +74,10 @@ static void loop_on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
     bool more = loop_answer(loop);
-    more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
-                     loop->conf->max_message_bytes);
+    if (!journal_is_blocked(loop->journal))
+        more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
+                         loop->conf->max_message_bytes);
+    more |= journal_work(loop->journal);
     if (more)
         uv_async_send(&loop->wake);
 }
@@ -127,6 +131,7 @@ static void loop_flush(struct loop *loop)
         ;
     while (loop_answer(loop))
         ;
+    journal_finish(loop->journal);
     loop_enter(loop, LOOP_FLUSHING);
 }
 
@@ -145,10 +150,13 @@ static void loop_tick_draining(struct loop *loop)
 
 static void loop_tick_flushing(struct loop *loop)
 {
-    bool flushed = true;
+    bool flushed = true, saved = journal_is_done(loop->journal);
+    uint64_t since_ms = loop_now_ms(loop) - loop->phase_since_ms;
     loop_each_sock(loop, loop_look_flushed, &flushed);
-    if (!flushed && loop_now_ms(loop) - loop->phase_since_ms < FLUSH_DEADLINE_MS)
+    if ((!flushed && since_ms < FLUSH_DEADLINE_MS) || (!saved && since_ms < SAVE_DEADLINE_MS))
         return;
+    if (!saved)
+        log_line(LOG_LEVEL_WARNING, "the disk is too slow; ending without a last snapshot");
     if (!flushed)
         log_line(LOG_LEVEL_WARNING, "some subscribers do not read; ending without them");
     loop_end(loop);
@@ -194,7 +202,7 @@ static void loop_watchdog(struct loop *loop)
     uint64_t now_ms = loop_now_ms(loop);
     if (interval_ms == 0 || now_ms - loop->watchdog_since_ms < interval_ms)
         return;
-    bool busy = intake_level(loop->frames).n_messages > 0;
+    bool busy = intake_level(loop->frames).n_messages > 0 && !journal_is_blocked(loop->journal);
     if (busy && loop->turn->n_turns == loop->watchdog_turns)
         return;
     loop->watchdog_since_ms = now_ms;
@@ -224,8 +232,11 @@ static void loop_status(struct loop *loop)
     size_t n_subscribers = 0;
     for (size_t i = 0; i < TAPS_MAX; i++)
         n_subscribers += loop->taps.list[i] != NULL ? sock_n_peers(loop->taps.list[i]->sock) : 0;
-    sd_status("%.0f frames/s, %zu streams, %zu subscribers", loop->frames_per_second,
-              engine_streams(loop->engine)->n, n_subscribers);
+    if (journal_is_blocked(loop->journal))
+        sd_status("journal: %s; no frames are taken", journal_look(loop->journal).fault);
+    else
+        sd_status("%.0f frames/s, %zu streams, %zu subscribers", loop->frames_per_second,
+                  engine_streams(loop->engine)->n, n_subscribers);
     if (counts->n_rejected != loop->warned_rejected)
         log_line(LOG_LEVEL_WARNING, "%llu frames rejected; `celltap status` shows why",
                  (unsigned long long)(counts->n_rejected - loop->warned_rejected));
@@ -238,6 +249,7 @@ static void loop_on_tick(uv_timer_t *tick)
     struct loop *loop = tick->data;
     sd_tick(&loop->sd);
     loop_watchdog(loop);
+    journal_tick(loop->journal);
     if (loop->phase == LOOP_DRAINING) {
         loop_tick_draining(loop);
     } else if (loop->phase == LOOP_FLUSHING) {
@@ -254,25 +266,27 @@ static void loop_on_tick(uv_timer_t *tick)
 
 /* ---- start -------------------------------------------------------------------------------- */
 
-static void loop_say_fault(void *arg, const char *text)
+static struct engine *loop_make_engine(const struct conf *conf)
 {
-    (void)arg;
-    log_line(LOG_LEVEL_ERR, "%s", text);
-}
-
-/* -1, or LOOP_MISCONFIGURED. */
-static int loop_make_engine(struct loop *loop)
-{
-    const struct conf *conf = loop->conf;
-    struct serving **servings;
-    if (serving_load_all(conf, loop_say_fault, NULL, &servings) != 0)
-        return LOOP_MISCONFIGURED;
-    loop->engine = engine_new(servings, conf->n_models, conf->max_streams);
-    if (loop->engine != NULL)
-        return 0;
-    serving_free_all(servings, conf->n_models);
-    log_line(LOG_LEVEL_ERR, "out of memory");
-    return -1;
+    struct serving **servings = calloc(conf->n_models + 1, sizeof(struct serving *));
+    bool good = servings != NULL;
+    char error[1024] = "out of memory";
+    struct engine *engine = NULL;
+    for (size_t i = 0; good && i < conf->n_models; i++) {
+        if (serving_load(&conf->models[i], &servings[i], error, sizeof(error)) != 0)
+            good = false;
+        else
+            servings[i]->ix = i;
+    }
+    if (good)
+        engine = engine_new(servings, conf->n_models, conf->max_streams);
+    if (engine != NULL)
+        return engine;
+    log_line(LOG_LEVEL_ERR, "%s", error);
+    for (size_t i = 0; servings != NULL && i < conf->n_models; i++)
+        serving_free(servings[i]);
+    free(servings);
+    return NULL;
 }
 
 static int loop_open_tap(struct loop *loop, const struct conf_tap *conf, struct sock_error *reterr)
@@ -326,6 +340,20 @@ static void loop_raise_limits(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The journal first, so that READY means that the streams are where they were. */
+static int loop_start_journal(struct loop *loop)
+{
+    size_t n;
+    if (journal_open(loop->conf, loop->engine, &loop->journal) != 0 ||
+        journal_start(loop->journal, &loop->uv, loop_wake, loop) != 0)
+        return -1;
+    struct serving *const *servings = engine_servings(loop->engine, &n);
+    for (size_t i = 0; i < n; i++)
+        serving_forget_file(servings[i]);
+    loop->turn->journal = loop->journal;
+    return 0;
+}
+
 static int loop_start(struct loop *loop)
 {
     memory_init();
@@ -336,10 +364,9 @@ static int loop_start(struct loop *loop)
     if (loop->lock_fd < 0)
         return -1;
     loop->turn = calloc(1, sizeof(*loop->turn));
-    int code = loop->turn != NULL ? loop_make_engine(loop) : -1;
-    if (code != 0)
-        return code;
-    if (loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
+    loop->engine = loop->turn != NULL ? loop_make_engine(loop->conf) : NULL;
+    if (loop->engine == NULL || loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 ||
+        loop_open_socks(loop) != 0)
         return -1;
     uv_update_time(&loop->uv);
     loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);
@@ -356,6 +383,7 @@ static void loop_close_handle(uv_handle_t *handle, void *arg)
 /* Sockets first: nng's threads call loop_wake until they are closed. */
 static int loop_done(struct loop *loop)
 {
+    journal_stop(loop->journal);
     taps_done(&loop->taps);
     doors_close(&loop->doors);
     intake_free(loop->frames);
@@ -366,6 +394,7 @@ static int loop_done(struct loop *loop)
     engine_free(loop->engine);
     uv_walk(&loop->uv, loop_close_handle, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    journal_close(loop->journal);
     int code = uv_loop_close(&loop->uv);
     if (code != 0)
         log_line(LOG_LEVEL_ERR, "the loop did not close: %s", uv_strerror(code));

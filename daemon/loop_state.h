@@ -13,6 +13,7 @@
 #include "daemon/doors.h"
 #include "daemon/engine.h"
 #include "daemon/intake.h"
+#include "daemon/journal.h"
 #include "daemon/sd.h"
 #include "daemon/taps.h"
 #include "daemon/turn.h"
@@ -29,7 +30,8 @@ struct loop {
     int lock_fd;                      /* owned */
     struct intake *frames, *requests; /* owned */
     struct doors doors;
-    struct engine *engine; /* owned */
+    struct engine *engine;   /* owned */
+    struct journal *journal; /* owned; NULL: none */
     struct taps taps;
     struct turn *turn; /* owned */
     uv_loop_t uv;

@@ -76,6 +76,7 @@ static void plan_close_ingest(struct reload_plan *plan, struct sock *sock)
     while (loop->turn->n_messages < n_arrived)
         turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                  plan->conf->max_message_bytes);
+    journal_give_up(loop->journal, sock);
     intake_remove(loop->frames, sock);
     sock_close(sock);
 }
@@ -129,6 +130,9 @@ static int plan_apply(struct reload_plan *plan)
         return -1;
     }
     plan->servings = NULL;
+    journal_tune(loop->journal, plan->conf);
+    if (change.n_afresh + change.n_dropped > 0)
+        journal_change(loop->journal);
     plan_report_models(plan, &change);
     plan_apply_taps(plan);
     plan_apply_ingest(plan);
@@ -166,6 +170,10 @@ int reload_run(struct loop *loop, struct reload_report *ret_report)
     *ret_report = (struct reload_report){0};
     if (loop->phase != LOOP_RUNNING) {
         reload_say(ret_report, "celltapd is ending");
+        return -1;
+    }
+    if (journal_is_blocked(loop->journal)) {
+        reload_say(ret_report, "the journal cannot be written; reload when it can");
         return -1;
     }
     if (plan_read(&plan) != 0)

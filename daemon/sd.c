@@ -100,6 +100,11 @@ void sd_status(const char *format, ...)
     sd_send(line);
 }
 
+void sd_more_time(void)
+{
+    sd_send("EXTEND_TIMEOUT_USEC=30000000");
+}
+
 void sd_watchdog(void)
 {
     sd_send("WATCHDOG=1");

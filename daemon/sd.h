@@ -17,6 +17,7 @@ struct sd {
 };
 
 void sd_ready(struct sd *sd);     /* READY=1, after all sockets listen */
+void sd_more_time(void);          /* asks for 30 s more until READY=1 */
 void sd_stopping(struct sd *sd);  /* STOPPING=1 */
 void sd_reloading(struct sd *sd); /* RELOADING=1 with MONOTONIC_USEC; sd_ready ends it */
 void sd_tick(struct sd *sd);      /* sends the state that is due */

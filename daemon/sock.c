@@ -232,6 +232,11 @@ void sock_reply(struct sock_reply *reply, sock_message *message)
     nng_ctx_send(reply->ctx, reply->aio);
 }
 
+bool sock_reply_is_of(const struct sock_reply *reply, const struct sock *sock)
+{
+    return reply->sock == sock;
+}
+
 void sock_give_up(struct sock_reply *reply)
 {
     pthread_mutex_lock(&reply->sock->lock);

@@ -64,6 +64,7 @@ void sock_deafen(struct sock *sock);
 
 /* Sends a reply (taken) and frees its place; a client that is gone is nobody's error. */
 void sock_reply(struct sock_reply *reply, sock_message *message);
+bool sock_reply_is_of(const struct sock_reply *reply, const struct sock *sock);
 void sock_give_up(struct sock_reply *reply); /* frees the place without a reply */
 size_t sock_n_unsent_replies(struct sock *sock);
 

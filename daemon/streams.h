@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/celltap.h"
+#include "lib/celltap_journal.h"
 
 struct serving; /* serving.h: a model that serves streams */
 
@@ -21,12 +21,14 @@ struct stream {
     int64_t ts_ns;           /* of the last accepted frame */
     uint64_t n_frames, n_duplicates, n_gaps;
     bool reset_next;       /* the next frame starts afresh */
+    bool of_snapshot;      /* its last frame is known from a snapshot alone */
     uint64_t taps;         /* bit i: tap i selects this stream, as of ... */
     uint64_t taps_version; /* ... this version of the taps; 0: never looked */
     /* Within a turn: frames waiting to be stepped. */
     uint32_t first_pending, last_pending, n_pending;
     struct stream *next_active;
     float *held; /* [n_values] owned: last values, for `missing: hold`; else NULL */
+    struct celltap_journal_place place; /* in the journal's segment */
     uint32_t hash;
     uint16_t name_bytes;
     char name[]; /* ended by NUL */

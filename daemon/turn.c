@@ -1,7 +1,7 @@
 /* turn.c - one turn of the loop: what has arrived is taken, stepped, published, acknowledged.
  *
- * Happy path of a message: taken from the intake, its frames taken by the engine, stepped and
- * published with those of the turn's other messages, then its reply is sent and it is freed.  A
+ * Happy path of a message: taken from the intake, its frames taken by the engine, written to the
+ * journal, stepped and published with those of the turn's other messages, then its reply is sent and it is freed.  A
  * message that does not fit in the turn is carried over to the next.  A reply for which there is no
  * memory is left out: the client asks again, and its frames are duplicates then. */
 #include "daemon/turn.h"
@@ -65,7 +65,7 @@ static void turn_finish_job(struct turn *turn, struct turn_job *job)
     if (job->in.reply != NULL) {
         sock_message *reply = turn_make_reply(&job->batch);
         if (reply != NULL)
-            sock_reply(job->in.reply, reply);
+            journal_reply(turn->journal, job->in.reply, reply);
         else
             sock_give_up(job->in.reply);
     }
@@ -103,7 +103,7 @@ bool turn_run(struct turn *turn, struct intake *intake, struct engine *engine, s
     size_t n = turn_take(turn, intake, engine, max_message_bytes);
     if (n == 0 && !turn->carried)
         return false;
-    /* The commit of a turn belongs here: before its frames are stepped and acknowledged. */
+    journal_commit(turn->journal);
     engine_step(engine, &sink);
     taps_turn_end(taps);
     for (size_t i = 0; i < n; i++)

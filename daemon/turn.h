@@ -8,6 +8,7 @@
 
 #include "daemon/engine.h"
 #include "daemon/intake.h"
+#include "daemon/journal.h"
 #include "daemon/taps.h"
 
 #define TURN_MESSAGES 1024 /* messages of one turn */
@@ -19,7 +20,8 @@ struct turn_job {
 
 struct turn {
     struct turn_job jobs[TURN_MESSAGES];
-    bool carried; /* jobs[0] is a message that the turn before has not finished */
+    bool carried;            /* jobs[0] is a message that the turn before has not finished */
+    struct journal *journal; /* borrowed; NULL: none */
     uint64_t n_turns;
     uint64_t n_messages; /* finished since the start */
 };

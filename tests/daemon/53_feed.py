@@ -54,7 +54,11 @@ def equals_extract(got, path):
 def test_file_when_fed_then_records_equal_extract():
     for more in [["--dial", "ingest"], ["--dial", "ack", "--ack"],
                  ["--dial", "ingest", "--rate", "4000"]]:
-        with D.Daemon() as daemon, tempfile.TemporaryDirectory() as directory:
+        with D.Daemon(start=False) as daemon, tempfile.TemporaryDirectory() as directory:
+            # One message a turn: nobody reads until the end, and a subscriber's queue has an end.
+            daemon.write(daemon.default(taps=[{"name": "all", "listen": [daemon.url("all")],
+                                               "tensors": ["*"], "group": "tap"}]))
+            daemon.start()
             path, url = write(directory, 2000), daemon.url(more[1])
             with daemon.subscribe(daemon.url("all")) as sub:
                 done = celltap.run("feed", path, "--dial", url, "--stream", "pump/1", *more[2:])

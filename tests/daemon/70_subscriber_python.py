@@ -25,6 +25,7 @@ ROWS = ["%.3f" % (0.1 * i) for i in range(4)]
 CONFIG = """
 runtime_dir: {dir}
 state_dir: {dir}
+journal: off
 models: [{{name: ecg, file: {model}, streams: ["*"]}}]
 ingest: [{{socket: pull}}]
 taps:
@@ -114,7 +115,7 @@ def main():
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             for url in ("ipc://%s/all.ipc" % folder, "tcp://127.0.0.1:%d" % port)]
         try:
-            for _ in range(2):  # the second daemon begins at seq 1 again: it keeps nothing
+            for _ in range(2):  # without a journal the second begins at seq 1 again
                 daemon = Daemon(folder)
                 daemon.wait_subscribers(len(subscribers))
                 daemon.feed()

@@ -15,7 +15,8 @@ BUILD = os.path.relpath(os.environ.get("CELLTAP_BUILD", os.path.join(ROOT, "buil
 PREFIX = "/opt/celltap"
 CONFIG = "etc/celltap/celltapd.yaml"
 FILES = {CONFIG} | {PREFIX[1:] + "/" + name for name in (
-    "bin/celltap", "bin/celltapd", "include/celltap.h", "include/celltap_wire.h",
+    "bin/celltap", "bin/celltapd", "include/celltap.h", "include/celltap_journal.h",
+    "include/celltap_wire.h",
     "lib/libcelltap.a", "lib/libcelltap.so", "lib/libcelltap.so.0", "lib/pkgconfig/celltap.pc",
     "lib/systemd/system/celltapd.service", "lib/sysusers.d/celltapd.conf")}
 

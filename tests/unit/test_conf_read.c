@@ -34,8 +34,13 @@ static const struct fault {
     {MODEL "<<: {max_streams: 5}\n", "c.yaml:2:1: merge keys (`<<`) are not read; write the keys "
                                      "out, or give an alias as a value"},
     /* of later releases */
-    {MODEL "journal: {sync: off}\n",
-     "c.yaml:2:1: `journal` is not in this release of celltap; remove it"},
+    {MODEL "journal: [off]\n",
+     "c.yaml:2:10: `journal` must be a map, not a list; write `journal: {sync: always}`"},
+    {MODEL "journal: on\n",
+     "c.yaml:2:10: `journal` must be a map, not a text; write `journal: {sync: always}`"},
+    {MODEL "control: off\n",
+     "c.yaml:2:10: `control` must be a map, not a text; write `control: {listen: "
+     "[\"ipc:///run/celltap/control.ipc\"]}`"},
     {MODEL "web: {}\nthreads: 2\n",
      "c.yaml:2:1: `web` is not in this release of celltap; remove it\n"
      "c.yaml:3:1: `threads` is not in this release of celltap; remove it"},

@@ -1,0 +1,72 @@
+/* journal_priv.h - what the journal's files share: its inside.
+ *
+ *     journal.c            commit, sync, replies, faults
+ *     journal_save.c       snapshots and what is let go
+ *     journal_start.c      opening, recovery
+ */
+#ifndef DAEMON_JOURNAL_PRIV_H
+#define DAEMON_JOURNAL_PRIV_H
+
+#include "daemon/journal.h"
+#include "lib/celltap_journal.h"
+
+enum journal_saving {
+    JOURNAL_SAVE_NONE,
+    JOURNAL_SAVE_COPY, /* states are copied, a slice at a time */
+    JOURNAL_SAVE_SYNC, /* waits until the journal is as safe as the copy will be */
+    JOURNAL_SAVE_STORE /* is being written */
+};
+
+struct journal_waiting {
+    struct sock_reply *reply;
+    sock_message *message;
+    uint64_t position; /* what it waits for */
+};
+
+struct journal {
+    const struct celltap_files *files;
+    char *directory; /* owned */
+    int lock_fd;     /* owned */
+    struct conf_journal conf;
+    struct engine *engine;          /* borrowed */
+    celltap_journal_writer *writer; /* owned */
+
+    uv_loop_t *uv;
+    uv_timer_t timer;
+    void (*resumed)(void *arg);
+    void *arg;
+
+    uv_work_t sync_work;
+    struct celltap_journal_sync sync;
+    int sync_code;
+    bool syncing, sync_wanted;
+    uint64_t n_syncs, n_faults;
+
+    char fault[512]; /* "": none */
+    bool unsafe;     /* a sync has failed, and none has succeeded since */
+
+    struct journal_waiting *waiting; /* [n_room] owned, a ring */
+    size_t first, n_waiting, n_room;
+
+    enum journal_saving saving;
+    celltap_snapshot *snapshot; /* owned; NULL unless saving */
+    size_t next_stream;         /* the next to be copied */
+    uint64_t copied;            /* position when the last stream was copied */
+    uint64_t frames_then, began_ms;
+    uint64_t saved; /* position of the newest whole snapshot */
+    uint64_t saved_bytes, saved_frames;
+    uint64_t n_snapshots;
+    uv_work_t store_work;
+    int store_code;
+    struct celltap_journal_error store_error;
+    uint64_t retain_bytes, retain_age_s;
+    bool save_wanted, save_failed, finishing, finished, stopped;
+};
+
+void journal_sync_now(struct journal *journal); /* begins a sync if there is anything to sync */
+void journal_saving_synced(struct journal *journal);
+
+/* Reads the journal into the engine; *ret_position, *ret_epoch: where it goes on. */
+int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *ret_epoch);
+
+#endif

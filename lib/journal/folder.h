@@ -1,0 +1,35 @@
+/* folder.h - the journal's directory: names of files, whole files read and written, faults said.
+ *
+ *     DIR/0000000000000000.seg  DIR/0000000000004000.snap  DIR/89abcdef01234567.onnx
+ */
+#ifndef LIB_JOURNAL_FOLDER_H
+#define LIB_JOURNAL_FOLDER_H
+
+#include "lib/celltap_journal.h"
+
+#define FOLDER_PATH_MAX 4096 /* bytes */
+
+#define FOLDER_SEGMENT  "seg"
+#define FOLDER_SNAPSHOT "snap"
+#define FOLDER_MODEL    "onnx"
+
+/* "DIR/0123456789abcdef.KIND".  Returns ret_path [FOLDER_PATH_MAX]. */
+char *folder_path(char *ret_path, const char *directory, uint64_t number, const char *kind);
+
+/* Writes the reason and returns code.  number: an errno, negative or not; 0: none. */
+int folder_fail(struct celltap_journal_error *reterr, int code, int number, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The numbers of all files of a kind, rising.  *ret_numbers is new (alloc_free). */
+int folder_list(const struct celltap_files *files, const char *directory, const char *kind,
+                uint64_t **ret_numbers, size_t *ret_n, struct celltap_journal_error *reterr);
+
+/* A whole file; *ret_bytes is new (alloc_free).  CELLTAP_EGONE, _EIO, _ENOMEM. */
+int folder_read(const struct celltap_files *files, const char *path, unsigned char **ret_bytes,
+                size_t *ret_n_bytes, struct celltap_journal_error *reterr);
+
+/* Writes a file beside its place, syncs it, renames it there, syncs the directory. */
+int folder_store(const struct celltap_files *files, const char *directory, const char *path,
+                 const void *bytes, size_t n_bytes, struct celltap_journal_error *reterr);
+
+#endif

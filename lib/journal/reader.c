@@ -1,0 +1,499 @@
+/* reader.c - the journal read from front to back: segments, records, entries.
+ *
+ *     segments[]   | at | at | at |        found when opened, looked for again at the end
+ *     window       a part of the file around the record; grows with the longest record
+ *     streams[]    what this segment's entries call by number
+ *
+ * A record is looked at as a whole before its first entry is given out: its checksum first, then
+ * that its entries fill it exactly.  Where a record is not whole the reader stops for good: at the
+ * journal's end that may be a write that never finished, anywhere else it is damage.  Which of the
+ * two is told by the records behind it: each says how far the journal was synced when it was made,
+ * and what was synced once cannot be torn. */
+#include "lib/journal/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/alloc.h"
+#include "lib/journal/folder.h"
+#include "lib/journal/le.h"
+#include "lib/journal/segment.h"
+
+#define READER_WINDOW_BYTES ((size_t)512 * 1024)
+
+struct reader_stream {
+    uint64_t model_hash;
+    size_t n_values;
+    void *tag;
+    uint16_t name_bytes;
+    char name[256];
+};
+
+struct celltap_journal_reader {
+    const struct celltap_files *files;
+    uint64_t *segments; /* [n_segments] owned */
+    size_t n_segments, segment_ix;
+    int file; /* -1: none */
+    uint64_t file_bytes, position, epoch;
+    struct reader_fault fault;
+    bool stopped;
+
+    unsigned char *window; /* [window_room] owned */
+    uint64_t window_at;    /* offset in the file */
+    size_t window_bytes, window_room;
+
+    struct reader_stream **streams; /* [n_streams] owned, each owned */
+    size_t n_streams, n_streams_room;
+
+    struct segment_record record;
+    const unsigned char *at, *end; /* entries left of the record */
+    char directory[];
+};
+
+/* ---- the file ----------------------------------------------------------------------------- */
+
+uint64_t reader_first(const struct celltap_journal_reader *reader)
+{
+    return reader->segments[0];
+}
+
+uint64_t reader_segment(const struct celltap_journal_reader *reader)
+{
+    return reader->segments[reader->segment_ix];
+}
+
+static int reader_io(const struct celltap_journal_reader *reader, int number,
+                     struct celltap_journal_error *reterr)
+{
+    char path[FOLDER_PATH_MAX];
+    folder_path(path, reader->directory, reader_segment(reader), FOLDER_SEGMENT);
+    return folder_fail(reterr, CELLTAP_EIO, number, "%s", path);
+}
+
+/* Makes n_bytes from an offset on readable in memory; *ret_n: how many of them there are. */
+static int reader_look(struct celltap_journal_reader *reader, uint64_t offset, size_t n_bytes,
+                       const unsigned char **ret_bytes, size_t *ret_n,
+                       struct celltap_journal_error *reterr)
+{
+    if (offset < reader->window_at || offset + n_bytes > reader->window_at + reader->window_bytes) {
+        if (n_bytes > reader->window_room) {
+            size_t room = READER_WINDOW_BYTES;
+            while (room < n_bytes)
+                room *= 2;
+            unsigned char *window = alloc_new(room, 1);
+            if (window == NULL)
+                return folder_fail(reterr, CELLTAP_ENOMEM, 0, "out of memory");
+            alloc_free(reader->window);
+            reader->window = window;
+            reader->window_room = room;
+        }
+        int64_t got = reader->files->read(reader->files->arg, reader->file, reader->window,
+                                          reader->window_room, offset);
+        reader->window_bytes = got > 0 ? (size_t)got : 0;
+        reader->window_at = offset;
+        if (got < 0)
+            return reader_io(reader, (int)got, reterr);
+    }
+    size_t there = (size_t)(reader->window_at + reader->window_bytes - offset);
+    *ret_bytes = reader->window + (offset - reader->window_at);
+    *ret_n = there < n_bytes ? there : n_bytes;
+    return 0;
+}
+
+static int reader_stop(struct celltap_journal_reader *reader, const char *reason,
+                       struct celltap_journal_error *reterr)
+{
+    char path[FOLDER_PATH_MAX];
+    uint64_t segment = reader_segment(reader);
+    reader->fault = (struct reader_fault){segment, reader->position - segment, reason};
+    reader->stopped = true;
+    folder_path(path, reader->directory, segment, FOLDER_SEGMENT);
+    return folder_fail(reterr, CELLTAP_EDAMAGED, 0, "%s, offset %" PRIu64 ": %s", path,
+                       reader->fault.offset, reason);
+}
+
+static void reader_forget_streams(struct celltap_journal_reader *reader)
+{
+    for (size_t i = 0; i < reader->n_streams; i++)
+        alloc_free(reader->streams[i]);
+    reader->n_streams = 0;
+}
+
+static void reader_close_file(struct celltap_journal_reader *reader)
+{
+    if (reader->file >= 0)
+        reader->files->close(reader->files->arg, reader->file);
+    reader->file = -1;
+    reader->window_bytes = 0;
+    reader->window_at = 0;
+    reader_forget_streams(reader);
+}
+
+/* Opens the segment segment_ix and reads its head. */
+static int reader_open_segment(struct celltap_journal_reader *reader,
+                               struct celltap_journal_error *reterr)
+{
+    char path[FOLDER_PATH_MAX];
+    struct segment_head head;
+    const unsigned char *bytes;
+    size_t n;
+    reader_close_file(reader);
+    folder_path(path, reader->directory, reader_segment(reader), FOLDER_SEGMENT);
+    reader->position = reader_segment(reader);
+    reader->file = reader->files->open(reader->files->arg, path, false);
+    if (reader->file < 0)
+        return folder_fail(reterr, CELLTAP_EGONE, reader->file, "%s", path);
+    int code = reader_look(reader, 0, SEGMENT_HEAD_BYTES, &bytes, &n, reterr);
+    if (code != 0)
+        return code;
+    const char *fault = segment_get_head(bytes, n, reader_segment(reader), &head);
+    if (fault != NULL)
+        return reader_stop(reader, fault, reterr);
+    reader->epoch = head.epoch;
+    reader->position += SEGMENT_HEAD_BYTES;
+    return 0;
+}
+
+/* ---- entries ------------------------------------------------------------------------------ */
+
+static int reader_define(struct celltap_journal_reader *reader, uint64_t model_hash,
+                         uint32_t n_values, const unsigned char *name, size_t name_bytes)
+{
+    if (reader->n_streams == reader->n_streams_room) {
+        size_t room = reader->n_streams_room != 0 ? 2 * reader->n_streams_room : 64;
+        struct reader_stream **streams = alloc_new(room, sizeof *streams);
+        if (streams == NULL)
+            return CELLTAP_ENOMEM;
+        if (reader->n_streams > 0)
+            memcpy(streams, reader->streams, reader->n_streams * sizeof *streams);
+        alloc_free(reader->streams);
+        reader->streams = streams;
+        reader->n_streams_room = room;
+    }
+    struct reader_stream *stream = alloc_new(1, sizeof *stream);
+    if (stream == NULL)
+        return CELLTAP_ENOMEM;
+    stream->model_hash = model_hash;
+    stream->n_values = n_values;
+    stream->name_bytes = (uint16_t)name_bytes;
+    memcpy(stream->name, name, name_bytes);
+    reader->streams[reader->n_streams++] = stream;
+    return 0;
+}
+
+/* Walks the entries: takes definitions, sees that all is in bounds.  NULL, or what is wrong;
+ * *ret_code is not 0 when there is no memory. */
+static const char *reader_walk(struct celltap_journal_reader *reader, const unsigned char *at,
+                               const unsigned char *end, int *ret_code)
+{
+    static const char outside[] = "an entry reaches beyond its record";
+    for (uint32_t i = 0; i < reader->record.n_entries; i++) {
+        if (end - at < 4)
+            return outside;
+        uint32_t word = le_get32(at), ix = word & SEGMENT_IX_MAX;
+        if (word & ~(uint32_t)(SEGMENT_FLAGS | SEGMENT_IX_MAX))
+            return "an entry has unknown flags";
+        at += 4;
+        if (word & SEGMENT_DEFINE) {
+            if (end - at < 13 || end - at < 13 + at[12])
+                return outside;
+            if (ix != reader->n_streams)
+                return "a stream is defined out of order";
+            *ret_code = reader_define(reader, le_get64(at), le_get32(at + 8), at + 13, at[12]);
+            if (*ret_code != 0)
+                return "out of memory";
+            at += 13 + at[12];
+        }
+        if (ix >= reader->n_streams)
+            return "a stream is used before it is defined";
+        size_t n_bytes = 8;
+        if (!(word & SEGMENT_MARK))
+            n_bytes += 8 + reader->streams[ix]->n_values * sizeof(float);
+        if ((size_t)(end - at) < n_bytes)
+            return outside;
+        at += n_bytes;
+    }
+    return at == end ? NULL : "a record has bytes behind its entries";
+}
+
+int celltap_journal_entry_next(celltap_journal_reader *reader,
+                               struct celltap_journal_entry *ret_entry)
+{
+    if (reader->at >= reader->end)
+        return 0;
+    const unsigned char *at = reader->at;
+    uint32_t word = le_get32(at);
+    struct reader_stream *stream = reader->streams[word & SEGMENT_IX_MAX];
+    at += 4;
+    if (word & SEGMENT_DEFINE)
+        at += 13 + at[12];
+    *ret_entry = (struct celltap_journal_entry){
+        .stream = stream->name,
+        .stream_bytes = stream->name_bytes,
+        .tag = &stream->tag,
+        .model_hash = stream->model_hash,
+        .seq = le_get64(at),
+        .reset = (word & SEGMENT_RESET) != 0,
+        .mark = (word & SEGMENT_MARK) != 0,
+        .n_values = stream->n_values,
+    };
+    at += 8;
+    if (!ret_entry->mark) {
+        ret_entry->ts_ns = (int64_t)le_get64(at);
+        ret_entry->values = at + 8;
+        at += 8 + stream->n_values * sizeof(float);
+    }
+    reader->at = at;
+    return 1;
+}
+
+void celltap_journal_entry_values(const struct celltap_journal_entry *entry, float *ret_values)
+{
+    le_get_floats(entry->values, ret_values, entry->n_values);
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+/* Looks whether segments have come since; 1: the next one is open, 0: none. */
+static int reader_next_segment(struct celltap_journal_reader *reader,
+                               struct celltap_journal_error *reterr)
+{
+    if (reader->segment_ix + 1 == reader->n_segments) {
+        uint64_t *segments, now = reader_segment(reader);
+        size_t n, ix = 0;
+        int code =
+            folder_list(reader->files, reader->directory, FOLDER_SEGMENT, &segments, &n, reterr);
+        if (code != 0)
+            return code;
+        while (ix < n && segments[ix] <= now)
+            ix++;
+        if (ix == n) {
+            alloc_free(segments);
+            return 0;
+        }
+        /* The last one that is done stays in front, so that the index before it is valid. */
+        alloc_free(reader->segments);
+        reader->segments = segments;
+        reader->n_segments = n;
+        if (ix == 0)
+            return folder_fail(reterr, CELLTAP_EGONE, 0,
+                               "the journal from %" PRIu64 " on is not kept any more", now);
+        reader->segment_ix = ix - 1;
+    }
+    if (reader->segments[reader->segment_ix + 1] != reader->position)
+        return reader_stop(reader, "what stood between this segment and the next is missing",
+                           reterr);
+    reader->segment_ix++;
+    int code = reader_open_segment(reader, reterr);
+    return code == 0 ? 1 : code;
+}
+
+int reader_next_strict(celltap_journal_reader *reader, struct celltap_journal_error *reterr)
+{
+    const unsigned char *bytes;
+    size_t n;
+    int code = 0;
+    reader->at = reader->end = NULL;
+    if (reader->stopped)
+        return folder_fail(reterr, CELLTAP_EDAMAGED, 0, "%s", reader->fault.reason);
+    for (;;) {
+        uint64_t offset = reader->position - reader_segment(reader);
+        code = reader_look(reader, offset, SEGMENT_RECORD_HEAD, &bytes, &n, reterr);
+        if (code != 0)
+            return code;
+        if (n > 0)
+            break;
+        code = reader_next_segment(reader, reterr);
+        if (code != 1)
+            return code;
+    }
+    const char *fault = segment_get_record_head(bytes, n, reader->position, &reader->record);
+    if (fault != NULL)
+        return reader_stop(reader, fault, reterr);
+    code = reader_look(reader, reader->position - reader_segment(reader), reader->record.n_bytes,
+                       &bytes, &n, reterr);
+    if (code != 0)
+        return code;
+    if (n < reader->record.n_bytes)
+        return reader_stop(reader, "the file ends inside a record", reterr);
+    fault = segment_check_record(bytes, &reader->record);
+    if (fault == NULL)
+        fault = reader_walk(reader, bytes + SEGMENT_RECORD_HEAD, bytes + n, &code);
+    if (code != 0)
+        return folder_fail(reterr, code, 0, "out of memory");
+    if (fault != NULL)
+        return reader_stop(reader, fault, reterr);
+    reader->at = bytes + SEGMENT_RECORD_HEAD;
+    reader->end = bytes + n;
+    reader->position += n;
+    return 1;
+}
+
+int celltap_journal_reader_next(celltap_journal_reader *reader,
+                                struct celltap_journal_error *reterr)
+{
+    bool was = false;
+    if (reader->n_segments == 0)
+        return 0;
+    int code = reader_next_strict(reader, reterr);
+    if (code != CELLTAP_EDAMAGED)
+        return code;
+    struct celltap_journal_error ignored;
+    if (reader_was_synced(reader, &was, &ignored) == 0 && !was)
+        return 0;
+    return code;
+}
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+int celltap_journal_reader_open(const struct celltap_files *files, const char *directory,
+                                uint64_t position, celltap_journal_reader **ret_reader,
+                                struct celltap_journal_error *reterr)
+{
+    int code;
+    size_t n = strlen(directory);
+    if (n + 64 > FOLDER_PATH_MAX)
+        return folder_fail(reterr, CELLTAP_EINVAL, 0, "the directory's name is too long");
+    struct celltap_journal_reader *reader = alloc_new(1, sizeof *reader + n + 1);
+    if (reader == NULL)
+        return folder_fail(reterr, CELLTAP_ENOMEM, 0, "out of memory");
+    memcpy(reader->directory, directory, n + 1);
+    reader->files = files;
+    reader->file = -1;
+    code = folder_list(files, directory, FOLDER_SEGMENT, &reader->segments, &reader->n_segments,
+                       reterr);
+    if (code != 0)
+        goto fail;
+    if (reader->n_segments > 0 && position != 0 && reader->segments[0] > position) {
+        code = folder_fail(reterr, CELLTAP_EGONE, 0,
+                           "the journal begins at %" PRIu64 ", %" PRIu64 " is not kept any more",
+                           reader->segments[0], position);
+        goto fail;
+    }
+    while (reader->segment_ix + 1 < reader->n_segments &&
+           reader->segments[reader->segment_ix + 1] <= position)
+        reader->segment_ix++;
+    if (reader->n_segments > 0)
+        code = reader_open_segment(reader, reterr);
+    /* From the segment's beginning, for the streams that it defines. */
+    while (code == 0 && reader->position < position) {
+        code = celltap_journal_reader_next(reader, reterr);
+        if (code != 1)
+            break;
+        code = 0;
+        reader->at = reader->end;
+    }
+    if (code < 0 && !(code == CELLTAP_EDAMAGED && position == 0))
+        goto fail;
+    *ret_reader = reader;
+    return 0;
+fail:
+    celltap_journal_reader_close(reader);
+    return code;
+}
+
+void celltap_journal_reader_close(celltap_journal_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    reader_close_file(reader);
+    alloc_free(reader->streams);
+    alloc_free(reader->segments);
+    alloc_free(reader->window);
+    alloc_free(reader);
+}
+
+/* ---- faults ------------------------------------------------------------------------------- */
+
+struct reader_fault reader_fault(const celltap_journal_reader *reader)
+{
+    return reader->fault;
+}
+
+uint64_t celltap_journal_reader_position(const celltap_journal_reader *reader)
+{
+    return reader->position;
+}
+
+/* Size of a segment's file; 0 if it has none. */
+static uint64_t reader_segment_bytes(const struct celltap_journal_reader *reader, size_t ix)
+{
+    char path[FOLDER_PATH_MAX];
+    folder_path(path, reader->directory, reader->segments[ix], FOLDER_SEGMENT);
+    int file = reader->files->open(reader->files->arg, path, false);
+    int64_t n_bytes = file >= 0 ? reader->files->size(reader->files->arg, file) : 0;
+    if (file >= 0)
+        reader->files->close(reader->files->arg, file);
+    return n_bytes > 0 ? (uint64_t)n_bytes : 0;
+}
+
+uint64_t celltap_journal_reader_end(const celltap_journal_reader *reader)
+{
+    size_t n = reader->n_segments;
+    return n > 0 ? reader->segments[n - 1] + reader_segment_bytes(reader, n - 1) : 0;
+}
+
+uint64_t reader_behind(const celltap_journal_reader *reader)
+{
+    uint64_t end = celltap_journal_reader_end(reader);
+    return end > reader->position ? end - reader->position : 0;
+}
+
+uint64_t reader_epoch(const celltap_journal_reader *reader)
+{
+    return reader->epoch;
+}
+
+uint32_t reader_n_entries(const celltap_journal_reader *reader)
+{
+    return reader->record.n_entries;
+}
+
+size_t reader_n_segments(const celltap_journal_reader *reader)
+{
+    return reader->n_segments;
+}
+
+/* Whether a whole record in these bytes says that the journal was synced beyond `bad`. */
+static bool reader_says_synced(const unsigned char *bytes, size_t n_bytes, uint64_t segment,
+                               size_t from, uint64_t bad)
+{
+    struct segment_record record;
+    for (size_t at = from; at + SEGMENT_RECORD_HEAD <= n_bytes; at++) {
+        const unsigned char *found =
+            memchr(bytes + at, 'C', n_bytes - SEGMENT_RECORD_HEAD - at + 1);
+        if (found == NULL)
+            return false;
+        at = (size_t)(found - bytes);
+        if (segment_get_record_head(found, n_bytes - at, segment + at, &record) == NULL &&
+            record.n_bytes <= n_bytes - at && record.synced > bad &&
+            segment_check_record(found, &record) == NULL)
+            return true;
+    }
+    return false;
+}
+
+int reader_was_synced(celltap_journal_reader *reader, bool *ret_was,
+                      struct celltap_journal_error *reterr)
+{
+    char path[FOLDER_PATH_MAX];
+    uint64_t bad = reader->position;
+    *ret_was = false;
+    for (size_t ix = reader->segment_ix; ix < reader->n_segments && !*ret_was; ix++) {
+        struct segment_head head;
+        unsigned char *bytes;
+        size_t n_bytes;
+        folder_path(path, reader->directory, reader->segments[ix], FOLDER_SEGMENT);
+        int code = folder_read(reader->files, path, &bytes, &n_bytes, reterr);
+        if (code != 0)
+            return code;
+        bool first = ix == reader->segment_ix;
+        if (!first && segment_get_head(bytes, n_bytes, reader->segments[ix], &head) == NULL &&
+            head.synced > bad)
+            *ret_was = true;
+        size_t from = first ? (size_t)(bad - reader->segments[ix]) : 0;
+        *ret_was = *ret_was || reader_says_synced(bytes, n_bytes, reader->segments[ix], from, bad);
+        alloc_free(bytes);
+    }
+    return 0;
+}

@@ -1,0 +1,357 @@
+/* replay.c - one stream's past timesteps again, from the nearest states before them.
+ *
+ *     snapshots   . . S . . . .        the newest whose seq (or time) of the stream is before FROM
+ *     journal         |--step--|--give--|                 FROM ........ TO
+ *
+ * Without such a snapshot it begins at the journal's beginning: a stream's first frame there, and
+ * every one after a reset, says that its states start afresh, so nothing else is needed.  Frames
+ * before the first one with known states cannot be replayed, and the error says from where on it
+ * can.  With another model the snapshots are of no use: it runs from the stream's oldest reset.
+ *
+ * Memory is that of one record, one snapshot, one model; however long the range. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/alloc.h"
+#include "lib/journal/folder.h"
+#include "lib/journal/reader.h"
+
+#define REPLAY_RECORDS 1024 /* of one call that finds nothing */
+
+struct celltap_replay {
+    const struct celltap_files *files;
+    bool by_time, fixed_model;
+    uint64_t from_seq, to_seq;
+    int64_t from_ts, to_ts;
+    celltap_journal_reader *reader; /* owned */
+    celltap_model *model;           /* ref; NULL: not known yet */
+    celltap_stream *stream;         /* owned */
+    celltap_panel *panel;           /* owned */
+    float *values;                  /* [n_values] owned */
+    uint64_t model_hash;            /* of the frames whose states these are */
+    uint64_t seq;                   /* of the last frame in them; if has_seq */
+    bool has_seq, known, reset_next, done;
+    bool of_snapshot;      /* seq is still the snapshot's */
+    bool in_record;        /* entries may be left of the record */
+    bool missed;           /* a frame of the range was without known states */
+    uint64_t start;        /* position where reading began */
+    const char *directory; /* in this allocation, as is name */
+    char *name;
+};
+
+static bool replay_is_before(const struct celltap_replay *replay, uint64_t seq, int64_t ts_ns)
+{
+    return replay->by_time ? ts_ns < replay->from_ts : seq < replay->from_seq;
+}
+
+static bool replay_is_behind(const struct celltap_replay *replay, uint64_t seq, int64_t ts_ns)
+{
+    return replay->by_time ? ts_ns > replay->to_ts : seq > replay->to_seq;
+}
+
+/* ---- models and states -------------------------------------------------------------------- */
+
+static void replay_drop_model(struct celltap_replay *replay)
+{
+    celltap_panel_free(replay->panel);
+    celltap_stream_free(replay->stream);
+    celltap_model_unref(replay->model);
+    alloc_free(replay->values);
+    replay->panel = NULL;
+    replay->stream = NULL;
+    replay->model = NULL;
+    replay->values = NULL;
+    replay->known = false;
+}
+
+/* Takes the reference. */
+static int replay_take_model(struct celltap_replay *replay, celltap_model *model)
+{
+    replay_drop_model(replay);
+    replay->model = model;
+    replay->values = alloc_new(celltap_model_n_values(model) + 1, sizeof(float));
+    int code = replay->values != NULL ? 0 : CELLTAP_ENOMEM;
+    if (code == 0)
+        code = celltap_stream_new(model, &replay->stream);
+    if (code == 0)
+        code = celltap_panel_new(model, 1, &replay->panel);
+    return code;
+}
+
+static int replay_load_model(struct celltap_replay *replay, uint64_t hash,
+                             struct celltap_journal_error *reterr)
+{
+    celltap_model *model;
+    int code = celltap_journal_load_model(replay->files, replay->directory, hash, &model, reterr);
+    if (code != 0)
+        return code;
+    replay->model_hash = hash;
+    code = replay_take_model(replay, model);
+    return code == 0 ? 0 : folder_fail(reterr, code, 0, "out of memory");
+}
+
+enum replay_place { REPLAY_ABSENT, REPLAY_BEFORE, REPLAY_NOT_BEFORE };
+
+/* Where the stream stands in a snapshot. */
+static enum replay_place replay_find_stream(const struct celltap_replay *replay,
+                                            const celltap_snapshot *snapshot,
+                                            struct celltap_snapshot_stream *ret_stream)
+{
+    size_t cursor = 0, n = strlen(replay->name);
+    while (celltap_snapshot_next(snapshot, &cursor, ret_stream) == 1)
+        if (ret_stream->name_bytes == n && memcmp(ret_stream->name, replay->name, n) == 0)
+            return ret_stream->n_frames == 0 ? REPLAY_ABSENT
+                   : replay_is_before(replay, ret_stream->seq, ret_stream->ts_ns)
+                       ? REPLAY_BEFORE
+                       : REPLAY_NOT_BEFORE;
+    return REPLAY_ABSENT;
+}
+
+static int replay_take_states(struct celltap_replay *replay, const celltap_snapshot *snapshot,
+                              struct celltap_journal_error *reterr)
+{
+    struct celltap_snapshot_stream stream;
+    if (replay_find_stream(replay, snapshot, &stream) != REPLAY_BEFORE)
+        return CELLTAP_EGONE;
+    int code = replay_load_model(replay, stream.model_hash, reterr);
+    if (code == 0)
+        code = celltap_stream_load(replay->stream, stream.state, stream.state_bytes);
+    if (code != 0)
+        return code;
+    replay->seq = stream.seq;
+    replay->has_seq = true;
+    replay->known = replay->of_snapshot = true;
+    replay->reset_next = stream.reset_next;
+    replay->start = celltap_snapshot_position(snapshot);
+    return 0;
+}
+
+/* One that is not whole tells nothing, as if the stream were not in it. */
+static enum replay_place replay_look(const struct celltap_replay *replay, uint64_t position)
+{
+    celltap_snapshot *snapshot;
+    struct celltap_snapshot_stream stream;
+    if (celltap_snapshot_load(replay->files, replay->directory, position, &snapshot, NULL) != 0)
+        return REPLAY_ABSENT;
+    enum replay_place place = replay_find_stream(replay, snapshot, &stream);
+    celltap_snapshot_free(snapshot);
+    return place;
+}
+
+static bool replay_try(struct celltap_replay *replay, uint64_t position)
+{
+    celltap_snapshot *snapshot;
+    if (celltap_snapshot_load(replay->files, replay->directory, position, &snapshot, NULL) != 0)
+        return false;
+    int code = replay_take_states(replay, snapshot, NULL);
+    celltap_snapshot_free(snapshot);
+    if (code == 0)
+        return true;
+    replay_drop_model(replay);
+    replay->has_seq = false;
+    return false;
+}
+
+/* The newest snapshot before the range: a stream's seq rises from one snapshot to the next, so it is
+ * found by halving, where a stream that is not there is one that is not yet there.  If it was born
+ * between two snapshots, the first of them is where its first frame follows.  What fits neither (a
+ * stream that has gone) is found by looking at all of them. */
+static void replay_find_snapshot(struct celltap_replay *replay,
+                                 const struct celltap_journal_list *list)
+{
+    size_t first = 0, low, high = list->n_snapshots;
+    while (first < high && list->n_segments > 0 && list->snapshots[first] < list->segments[0])
+        first++;
+    for (low = first; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (replay_look(replay, list->snapshots[middle]) != REPLAY_NOT_BEFORE)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low > first && replay_try(replay, list->snapshots[low - 1]))
+        return;
+    if (low > first && low < list->n_snapshots) {
+        replay->start = list->snapshots[low - 1];
+        return;
+    }
+    for (size_t i = low; i-- > first;)
+        if (replay_try(replay, list->snapshots[i]))
+            return;
+}
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+int celltap_replay_open(const struct celltap_replay_options *options, celltap_replay **ret_replay,
+                        struct celltap_journal_error *reterr)
+{
+    struct celltap_journal_list list;
+    size_t name = strlen(options->stream) + 1, directory = strlen(options->directory) + 1;
+    struct celltap_replay *replay = alloc_new(1, sizeof *replay + name + directory);
+    if (replay == NULL)
+        return folder_fail(reterr, CELLTAP_ENOMEM, 0, "out of memory");
+    replay->name = memcpy(replay + 1, options->stream, name);
+    replay->directory = memcpy(replay->name + name, options->directory, directory);
+    replay->files = options->files;
+    replay->by_time = options->by_time;
+    replay->from_seq = options->from_seq;
+    replay->to_seq = options->to_seq;
+    replay->from_ts = options->from_ts;
+    replay->to_ts = options->to_ts;
+    replay->fixed_model = options->model != NULL;
+    int code = 0;
+    if (options->model != NULL)
+        code = replay_take_model(replay, celltap_model_ref(options->model));
+    if (code == 0)
+        code = celltap_journal_list(options->files, replay->directory, &list, reterr);
+    if (code != 0)
+        goto fail;
+    if (!replay->fixed_model)
+        replay_find_snapshot(replay, &list);
+    celltap_journal_list_done(&list);
+    code = celltap_journal_reader_open(replay->files, replay->directory, replay->start,
+                                       &replay->reader, reterr);
+    if (code != 0)
+        goto fail;
+    replay->start = celltap_journal_reader_position(replay->reader);
+    *ret_replay = replay;
+    return 0;
+fail:
+    celltap_replay_close(replay);
+    return code;
+}
+
+void celltap_replay_close(celltap_replay *replay)
+{
+    if (replay == NULL)
+        return;
+    replay_drop_model(replay);
+    celltap_journal_reader_close(replay->reader);
+    alloc_free(replay);
+}
+
+/* ---- stepping ----------------------------------------------------------------------------- */
+
+/* Brings the states to what the frame expects before it.  1: step it, 0: its states are unknown. */
+static int replay_prepare(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
+                          struct celltap_journal_error *reterr)
+{
+    bool afresh = entry->reset || replay->reset_next;
+    replay->reset_next = false;
+    if (!replay->fixed_model &&
+        (replay->model == NULL || entry->model_hash != replay->model_hash)) {
+        int code = replay_load_model(replay, entry->model_hash, reterr);
+        if (code != 0)
+            return code;
+    }
+    if (entry->n_values != celltap_model_n_values(replay->model))
+        return folder_fail(reterr, CELLTAP_ELENGTH, 0,
+                           "%s has frames of %zu values at seq %" PRIu64 ", the model takes %zu",
+                           replay->name, entry->n_values, entry->seq,
+                           celltap_model_n_values(replay->model));
+    if (afresh) {
+        celltap_stream_reset(replay->stream);
+        replay->known = true;
+    }
+    return replay->known;
+}
+
+/* One frame of the stream.  1: it is of the range and stepped, 0: go on. */
+static int replay_frame(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
+                        struct celltap_replay_step *ret_step, struct celltap_journal_error *reterr)
+{
+    /* The snapshot has it already.  Later a smaller seq is that of a stream that went and came. */
+    if (entry->mark || (replay->of_snapshot && entry->seq <= replay->seq))
+        return 0;
+    bool before = replay_is_before(replay, entry->seq, entry->ts_ns);
+    if (!before && replay_is_behind(replay, entry->seq, entry->ts_ns)) {
+        /* Times may go back; a seq does not. */
+        if (!replay->by_time) {
+            replay->done = true;
+            return 0;
+        }
+    }
+    int code = replay_prepare(replay, entry, reterr);
+    replay->seq = entry->seq;
+    replay->has_seq = true;
+    replay->of_snapshot = false;
+    if (code < 0)
+        return code;
+    if (code == 0) {
+        replay->missed |= !before;
+        return 0;
+    }
+    if (replay->missed && !before)
+        return folder_fail(reterr, CELLTAP_EGONE, 0,
+                           "the states before that are not kept any more; %s can be replayed from "
+                           "seq %" PRIu64 " on",
+                           replay->name, entry->seq);
+    celltap_journal_entry_values(entry, replay->values);
+    celltap_step(replay->panel, replay->stream, replay->values, entry->n_values);
+    if (before || replay_is_behind(replay, entry->seq, entry->ts_ns))
+        return 0;
+    *ret_step = (struct celltap_replay_step){
+        .seq = entry->seq,
+        .ts_ns = entry->ts_ns,
+        .model = replay->model,
+        .panel = replay->panel,
+        .values = replay->values,
+    };
+    return 1;
+}
+
+static bool replay_is_mine(const struct celltap_replay *replay,
+                           const struct celltap_journal_entry *entry)
+{
+    void *mine = replay->name;
+    if (*entry->tag == NULL)
+        *entry->tag = strcmp(entry->stream, replay->name) == 0 ? mine : replay->reader;
+    return *entry->tag == mine;
+}
+
+static int replay_end(const struct celltap_replay *replay, struct celltap_journal_error *reterr)
+{
+    if (replay->missed)
+        return folder_fail(reterr, CELLTAP_EGONE, 0,
+                           "the states before that are not kept any more, and %s has not started "
+                           "afresh since",
+                           replay->name);
+    return 0;
+}
+
+int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_step,
+                        struct celltap_journal_error *reterr)
+{
+    struct celltap_journal_entry entry;
+    for (size_t i = 0; i < REPLAY_RECORDS && !replay->done;) {
+        if (!replay->in_record) {
+            int code = celltap_journal_reader_next(replay->reader, reterr);
+            if (code < 0)
+                return code;
+            if (code == 0)
+                return replay_end(replay, reterr);
+            replay->in_record = true;
+            i++;
+        }
+        while (!replay->done && celltap_journal_entry_next(replay->reader, &entry) == 1) {
+            if (!replay_is_mine(replay, &entry))
+                continue;
+            if (entry.mark && replay->has_seq && entry.seq == replay->seq)
+                replay->reset_next = true;
+            int code = replay_frame(replay, &entry, ret_step, reterr);
+            if (code != 0)
+                return code;
+        }
+        replay->in_record = false;
+    }
+    return replay->done ? replay_end(replay, reterr) : CELLTAP_REPLAY_ON;
+}
+
+void celltap_replay_progress(const celltap_replay *replay, uint64_t *ret_n_bytes,
+                             uint64_t *ret_total)
+{
+    uint64_t end = celltap_journal_reader_end(replay->reader);
+    *ret_n_bytes = celltap_journal_reader_position(replay->reader) - replay->start;
+    *ret_total = end > replay->start ? end - replay->start : 0;
+}

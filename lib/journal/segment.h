@@ -1,0 +1,45 @@
+/* segment.h - the bytes of a segment: its head, and records with their entries.
+ *
+ *     head     | "CELLTAPJ" | crc 4 | version 4 | position 8 | synced 8 | epoch 8 |
+ *     record   | "CTR1" | crc 4 | n_bytes 4 | n_entries 4 | position 8 | synced 8 | entries ... |
+ *     entry    | ix + flags 4 | [define: hash 8, n_values 4, name_bytes 1, name] | seq 8 |
+ *              | [no mark: ts 8, values 4 each] |
+ *
+ * The CRC is of everything behind it.  Nothing here allocates or can fail but by its input. */
+#ifndef LIB_JOURNAL_SEGMENT_H
+#define LIB_JOURNAL_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_HEAD_BYTES  40
+#define SEGMENT_RECORD_HEAD 32
+#define SEGMENT_VERSION     1
+#define SEGMENT_RECORD_MAX  (UINT32_C(3) << 30)
+#define SEGMENT_IX_MAX      0xffffff /* streams of one segment, and a mask */
+#define SEGMENT_RESET       (UINT32_C(1) << 24)
+#define SEGMENT_MARK        (UINT32_C(1) << 25)
+#define SEGMENT_DEFINE      (UINT32_C(1) << 26)
+#define SEGMENT_FLAGS       (SEGMENT_RESET | SEGMENT_MARK | SEGMENT_DEFINE)
+
+struct segment_head {
+    uint64_t position, synced, epoch;
+};
+
+struct segment_record {
+    uint32_t n_bytes, n_entries;
+    uint64_t position, synced;
+};
+
+void segment_put_head(unsigned char *ret_bytes, const struct segment_head *head);
+void segment_put_record(unsigned char *bytes, const struct segment_record *record);
+
+/* NULL, or what is wrong with them. */
+const char *segment_get_head(const unsigned char *bytes, size_t n_bytes, uint64_t position,
+                             struct segment_head *ret_head);
+const char *segment_get_record_head(const unsigned char *bytes, size_t n_bytes, uint64_t position,
+                                    struct segment_record *ret_record);
+const char *segment_check_record(const unsigned char *bytes, const struct segment_record *record);
+
+#endif
