@@ -1,7 +1,7 @@
 /* check.c - whether the daemon would start: the configuration, and the models it names.
  *
  *     FILE --conf_load--> every error of the file, or
- *          --serving_load--> every model that cannot serve, with its node and the reason */
+ *          --serving_load_all--> every model that cannot serve, with its node and the reason */
 #include "daemon/check.h"
 
 #include <stdio.h>
@@ -10,22 +10,14 @@
 #include "daemon/log.h"
 #include "daemon/serving.h"
 
-#define LINE_BYTES 2048
+#define LINE_BYTES 4096
 
-/* 0, or -1 and a line that says why. */
-static int check_model(const struct conf *conf, const struct conf_model *model)
+static void check_fault(void *arg, const char *text)
 {
-    char text[LINE_BYTES / 2], line[LINE_BYTES], safe[LINE_BYTES];
-    struct serving *serving;
-    if (serving_load(model, &serving, text, sizeof text) == 0) {
-        serving_free(serving);
-        return 0;
-    }
-    snprintf(line, sizeof line, "%s:%u:1: %s; `celltap inspect` tells more of it", conf->path,
-             model->line, text);
-    log_escape(safe, sizeof safe, line);
+    char safe[LINE_BYTES];
+    (void)arg;
+    log_escape(safe, sizeof safe, text);
     fprintf(stderr, "%s\n", safe);
-    return -1;
 }
 
 int check_run(const char *path)
@@ -38,14 +30,14 @@ int check_run(const char *path)
         return CHECK_EXIT_CONFIG;
     }
     conf_errors_done(&errors);
-    int r = 0;
-    for (size_t i = 0; i < conf->n_models; i++)
-        if (check_model(conf, &conf->models[i]) < 0)
-            r = CHECK_EXIT_CONFIG;
-    if (r == 0)
+    struct serving **servings;
+    int r = serving_load_all(conf, check_fault, NULL, &servings) == 0 ? 0 : CHECK_EXIT_CONFIG;
+    if (r == 0) {
+        serving_free_all(servings, conf->n_models);
         printf("%s: ok, %zu model%s, %zu ingest, %zu tap%s\n", path, conf->n_models,
                conf->n_models == 1 ? "" : "s", conf->n_ingest, conf->n_taps,
                conf->n_taps == 1 ? "" : "s");
+    }
     conf_free(conf);
     return r;
 }

@@ -41,19 +41,12 @@ struct engine *engine_new(struct serving **servings, size_t n_servings, size_t m
     return engine;
 }
 
-void engine_servings_free(struct serving **servings, size_t n_servings)
-{
-    for (size_t i = 0; i < n_servings; i++)
-        serving_free(servings[i]);
-    free(servings);
-}
-
 void engine_free(struct engine *engine)
 {
     if (engine == NULL)
         return;
     streams_done(&engine->streams);
-    engine_servings_free(engine->servings, engine->n_servings);
+    serving_free_all(engine->servings, engine->n_servings);
     free(engine->values);
     free(engine);
 }

@@ -36,7 +36,6 @@ struct engine {
 
 /* Values that a full turn may need: never less than one frame. */
 size_t engine_values_room(struct serving *const *servings, size_t n_servings);
-void engine_servings_free(struct serving **servings, size_t n_servings);
 
 /* The first model that matches the name; NULL: none. */
 struct serving *engine_match(struct serving *const *servings, size_t n_servings, const char *name);

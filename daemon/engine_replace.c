@@ -108,7 +108,7 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
     for (size_t i = 0; i < engine->streams.n; i++)
         engine_turn_into(engine->streams.list[i], &next[i], &change);
     streams_sweep(&engine->streams);
-    engine_servings_free(engine->servings, engine->n_servings);
+    serving_free_all(engine->servings, engine->n_servings);
     free(engine->values);
     free(next);
     engine->servings = servings;

@@ -266,27 +266,25 @@ static void loop_on_tick(uv_timer_t *tick)
 
 /* ---- start -------------------------------------------------------------------------------- */
 
-static struct engine *loop_make_engine(const struct conf *conf)
+static void loop_say_fault(void *arg, const char *text)
 {
-    struct serving **servings = calloc(conf->n_models + 1, sizeof(struct serving *));
-    bool good = servings != NULL;
-    char error[1024] = "out of memory";
-    struct engine *engine = NULL;
-    for (size_t i = 0; good && i < conf->n_models; i++) {
-        if (serving_load(&conf->models[i], &servings[i], error, sizeof(error)) != 0)
-            good = false;
-        else
-            servings[i]->ix = i;
-    }
-    if (good)
-        engine = engine_new(servings, conf->n_models, conf->max_streams);
-    if (engine != NULL)
-        return engine;
-    log_line(LOG_LEVEL_ERR, "%s", error);
-    for (size_t i = 0; servings != NULL && i < conf->n_models; i++)
-        serving_free(servings[i]);
-    free(servings);
-    return NULL;
+    (void)arg;
+    log_line(LOG_LEVEL_ERR, "%s", text);
+}
+
+/* -1, or LOOP_MISCONFIGURED. */
+static int loop_make_engine(struct loop *loop)
+{
+    const struct conf *conf = loop->conf;
+    struct serving **servings;
+    if (serving_load_all(conf, loop_say_fault, NULL, &servings) != 0)
+        return LOOP_MISCONFIGURED;
+    loop->engine = engine_new(servings, conf->n_models, conf->max_streams);
+    if (loop->engine != NULL)
+        return 0;
+    serving_free_all(servings, conf->n_models);
+    log_line(LOG_LEVEL_ERR, "out of memory");
+    return -1;
 }
 
 static int loop_open_tap(struct loop *loop, const struct conf_tap *conf, struct sock_error *reterr)
@@ -364,9 +362,10 @@ static int loop_start(struct loop *loop)
     if (loop->lock_fd < 0)
         return -1;
     loop->turn = calloc(1, sizeof(*loop->turn));
-    loop->engine = loop->turn != NULL ? loop_make_engine(loop->conf) : NULL;
-    if (loop->engine == NULL || loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 ||
-        loop_open_socks(loop) != 0)
+    int code = loop->turn != NULL ? loop_make_engine(loop) : -1;
+    if (code != 0)
+        return code;
+    if (loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
         return -1;
     uv_update_time(&loop->uv);
     loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);

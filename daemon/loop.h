@@ -8,7 +8,8 @@
 #include "daemon/conf.h"
 
 /* Runs until SIGTERM, SIGINT or a fatal error.  Takes over conf.  Returns 0 after an orderly end,
- * -1 after an error that has been logged. */
+ * -1 after an error that has been logged, LOOP_MISCONFIGURED if it is that a model cannot serve. */
+#define LOOP_MISCONFIGURED (-2)
 int loop_run(struct conf *conf);
 
 #endif

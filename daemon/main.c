@@ -119,7 +119,10 @@ static int run(const struct arguments *arguments)
     conf_errors_done(&errors);
     if (r < 0)
         return CHECK_EXIT_CONFIG;
-    return loop_run(conf) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    r = loop_run(conf);
+    if (r == LOOP_MISCONFIGURED)
+        return CHECK_EXIT_CONFIG;
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

@@ -66,24 +66,20 @@ static void plan_listen_more(struct reload_plan *plan, struct sock *sock,
             reload_fault(plan, error.text);
 }
 
+static void plan_fault(void *arg, const char *text)
+{
+    reload_fault(arg, text);
+}
+
 static void plan_servings(struct reload_plan *plan)
 {
     char error[1024];
-    plan->servings = calloc(plan->conf->n_models + 1, sizeof(struct serving *));
-    if (plan->servings == NULL) {
-        reload_fault(plan, "out of memory");
+    if (serving_load_all(plan->conf, plan_fault, plan, &plan->servings) != 0)
         return;
-    }
     for (size_t i = 0; i < plan->conf->n_models; i++) {
-        if (serving_load(&plan->conf->models[i], &plan->servings[i], error, sizeof(error)) != 0)
+        if (journal_keep(plan->loop->journal, plan->servings[i], error, sizeof(error)) != 0)
             reload_fault(plan, error);
-        else
-            plan->servings[i]->ix = i;
-        if (plan->servings[i] != NULL) {
-            if (journal_keep(plan->loop->journal, plan->servings[i], error, sizeof(error)) != 0)
-                reload_fault(plan, error);
-            serving_forget_file(plan->servings[i]);
-        }
+        serving_forget_file(plan->servings[i]);
     }
 }
 
@@ -198,9 +194,7 @@ static void plan_rollback_sock(struct sock *sock, void *arg)
 
 void reload_plan_free(struct reload_plan *plan)
 {
-    for (size_t i = 0; plan->servings != NULL && i < plan->conf->n_models; i++)
-        serving_free(plan->servings[i]);
-    free(plan->servings);
+    serving_free_all(plan->servings, plan->conf->n_models);
     for (size_t i = 0; i < plan->n_taps; i++)
         tap_free(plan->taps[i]);
     free(plan->taps);

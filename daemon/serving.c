@@ -127,3 +127,40 @@ void serving_free(struct serving *serving)
     celltap_model_unref(serving->model);
     free(serving);
 }
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+void serving_free_all(struct serving **servings, size_t n_servings)
+{
+    for (size_t i = 0; servings != NULL && i < n_servings; i++)
+        serving_free(servings[i]);
+    free(servings);
+}
+
+int serving_load_all(const struct conf *conf, void (*fault)(void *arg, const char *text), void *arg,
+                     struct serving ***ret_servings)
+{
+    char why[1024], text[2048];
+    struct serving **servings = calloc(conf->n_models + 1, sizeof(struct serving *));
+    if (servings == NULL) {
+        fault(arg, "out of memory");
+        return -1;
+    }
+    int code = 0;
+    for (size_t i = 0; i < conf->n_models; i++) {
+        const struct conf_model *model = &conf->models[i];
+        if (serving_load(model, &servings[i], why, sizeof(why)) == 0) {
+            servings[i]->ix = i;
+            continue;
+        }
+        snprintf(text, sizeof(text), "%s:%u:1: %s; `celltap inspect` tells more of it", conf->path,
+                 model->line, why);
+        fault(arg, text);
+        code = -1;
+    }
+    if (code == 0)
+        *ret_servings = servings;
+    else
+        serving_free_all(servings, conf->n_models);
+    return code;
+}

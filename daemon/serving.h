@@ -1,6 +1,7 @@
 /* serving.h - a model that serves streams: what the configuration says of it, loaded.
  *
  *     struct conf_model --serving_load--> weights, a panel, the hash of the file's bytes
+ *     struct conf       --serving_load_all--> all of them, or a line for each that is at fault
  *
  * Knows no loop and no sockets. */
 #ifndef DAEMON_SERVING_H
@@ -32,5 +33,11 @@ int serving_load(const struct conf_model *conf, struct serving **ret_serving, ch
 /* Gives the file's bytes back: who wanted them has them. */
 void serving_forget_file(struct serving *serving);
 void serving_free(struct serving *serving); /* NULL is fine */
+
+/* The configuration's models, in its order: [conf->n_models] in *ret_servings, or -1 after fault(arg,
+ * text) for each that cannot serve: "FILE:LINE:1: model NAME: why; what to do". */
+int serving_load_all(const struct conf *conf, void (*fault)(void *arg, const char *text), void *arg,
+                     struct serving ***ret_servings);
+void serving_free_all(struct serving **servings, size_t n_servings); /* NULL is fine */
 
 #endif

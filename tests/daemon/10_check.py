@@ -130,6 +130,9 @@ def test_check_of_models_that_cannot_be_used_then_each_told(folder):
                                                  (":4:1:", "many", "2 channels are named"))):
         assert line.startswith("%s%s model %s: " % (path, place, name)) and part in line, line
     assert "bidirectional" in lines[0], lines[0]
+    code, out, again = celltapd("--config", path)  # a start says the same
+    assert code == 78 and out == "", (code, out)
+    assert [line.split("err: ", 1)[1] for line in again.splitlines()] == lines, again
 
 
 def test_check_of_configuration_as_installed_then_asks_for_a_model(_):
