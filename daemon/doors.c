@@ -24,7 +24,7 @@ struct sock_options doors_control_options(struct intake *requests)
 {
     return (struct sock_options){
         .kind = SOCK_REP,
-        .recv_max_bytes = DOORS_REQUEST_BYTES,
+        .recv_max_bytes = DOORS_REQUEST_BYTES + DOORS_NUMBER_BYTES,
         .on_message = intake_push,
         .arg = requests,
     };

@@ -11,6 +11,7 @@
 #include "daemon/sock.h"
 
 #define DOORS_REQUEST_BYTES ((size_t)64 * 1024) /* a control request has at most */
+#define DOORS_NUMBER_BYTES  4                   /* before it: nng counts the request number too */
 #define DOORS_INGEST_MAX    (INTAKE_SOCKS - 1)
 
 struct doors {

@@ -8,6 +8,8 @@ import os
 import sys
 import threading
 
+import msgpack
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import cases
 import daemon as D
@@ -52,6 +54,17 @@ def test_model_when_asked_for_then_layers_as_the_library_has_them():
         cases.same([layer["kind"] for layer in model["layers"]],
                    ["Input", "LSTM", "LSTM", "Dense", "Output"])
         assert "error" in daemon.control("model", model="n")
+
+
+def test_request_when_it_has_64_kib_then_answered_and_beyond_the_connection_is_closed():
+    with D.Daemon() as daemon:
+        most = 64 * 1024 - len(msgpack.packb({"cmd": "status", "more": "x" * 60000})) + 60000
+        assert daemon.control("status", more="x" * most)["accepted"] == 0
+        try:
+            daemon.control("status", more="x" * (most + 1))
+            raise AssertionError("answered")
+        except (ConnectionError, EOFError):
+            pass
 
 
 def test_status_when_frames_pour_in_then_answers_and_adds_up():
