@@ -155,7 +155,7 @@ static int start_check(struct journal *journal, uint64_t synced,
         log_line(LOG_LEVEL_ERR,
                  "journal: damaged: %s/%016" PRIx64 ".seg, offset %" PRIu64
                  ": %s; `celltap journal "
-                 "verify --cut %s` cuts it off there (%" PRIu64 " bytes are lost)",
+                 "verify --cut --journal %s` cuts it off there (%" PRIu64 " bytes are lost)",
                  journal->directory, ret_check->bad_segment, ret_check->bad_offset,
                  ret_check->reason, journal->directory, ret_check->n_behind);
         return -1;

@@ -1,0 +1,402 @@
+/* replay.c - celltap replay: any past timestep of a stream again, bit for bit, from the journal.
+ *
+ *     journal --celltap_replay--> panel --sink--> DIR/<layer>/<tensor>     as extract writes them
+ *                  \--another model--> panel --> the differences           --model, --diff
+ *
+ * The journal is read where it lies, also while a daemon writes it; nothing of it is changed.
+ * Constant memory however long the range.  Nothing is to be seen in DIR until all of it is. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/control.h"
+#include "cli/csv_value.h"
+#include "cli/diagnose.h"
+#include "cli/opts.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "cli/sink.h"
+#include "cli/stop.h"
+#include "lib/celltap_journal.h"
+
+#define REPLAY_PATH_MAX    4096
+#define REPLAY_ROWS_A_LOOK 64
+#define REPLAY_JOURNAL     "/var/lib/celltap/journal"
+
+struct replay_options {
+    const char *output, *layers, *tensors, *journal, *model, *control;
+    int format; /* enum sink_format */
+    bool diff;
+};
+
+/* Of one tensor, over all timesteps. */
+struct replay_diff {
+    double largest, sum;
+    uint64_t largest_seq;
+};
+
+struct replay {
+    const struct replay_options *options;
+    char directory[REPLAY_PATH_MAX];
+    celltap_model *other;          /* ref; NULL: none is given */
+    celltap_replay *past;          /* owned */
+    celltap_replay *second;        /* owned; of --diff: with the other model */
+    celltap_model *model;          /* borrowed: of the first timestep */
+    struct select_tensor *tensors; /* owned, [n_tensors] */
+    size_t n_tensors;
+    const float **values; /* owned, [n_tensors] */
+    struct replay_diff *diffs;
+    struct sink *sink; /* owned */
+    uint64_t n_rows, first_seq, last_seq;
+};
+
+/* ---- what is asked for --------------------------------------------------------------------- */
+
+/* One end of a range: empty, a seq, or a time.  0 or -1. */
+static int replay_end(const char *text, size_t n_bytes, struct celltap_replay_options *options,
+                      uint64_t *seq, int64_t *ts, bool *ret_time)
+{
+    char number[32];
+    if (n_bytes == 0)
+        return 0;
+    if (strspn(text, "0123456789") >= n_bytes && n_bytes < sizeof number) {
+        snprintf(number, sizeof number, "%.*s", (int)n_bytes, text);
+        *seq = strtoull(number, NULL, 10);
+        return 0;
+    }
+    *ret_time = options->by_time = true;
+    return csv_date(text, n_bytes, ts) == CSV_VALUE ? 0 : -1;
+}
+
+static int replay_range(const char *text, struct celltap_replay_options *ret_options)
+{
+    const char *dots = strstr(text, "..");
+    bool time_from = false, time_to = false;
+    ret_options->to_seq = UINT64_MAX;
+    ret_options->from_ts = INT64_MIN;
+    ret_options->to_ts = INT64_MAX;
+    if (dots == NULL ||
+        replay_end(text, (size_t)(dots - text), ret_options, &ret_options->from_seq,
+                   &ret_options->from_ts, &time_from) != 0 ||
+        replay_end(dots + 2, strlen(dots + 2), ret_options, &ret_options->to_seq,
+                   &ret_options->to_ts, &time_to) != 0 ||
+        (time_from != time_to && dots != text && dots[2] != '\0')) {
+        say_error("\"%s\" is no range; write 100..200 (seq), or 2024-05-01T10:00:00..2024-05-01T"
+                  "11:00:00 (UTC); either end may be left out",
+                  text);
+        return -1;
+    }
+    return 0;
+}
+
+/* --journal, or where the running daemon has it, or the default. */
+static void replay_directory(struct replay *replay)
+{
+    char error[CONTROL_ERROR_MAX];
+    struct control *control = NULL;
+    struct control_reply reply;
+    struct celltap_token token;
+    const unsigned char *at;
+    const struct replay_options *options = replay->options;
+    snprintf(replay->directory, sizeof replay->directory, "%s",
+             options->journal != NULL ? options->journal : REPLAY_JOURNAL);
+    if (options->journal != NULL || control_open(options->control, &control, error) < 0)
+        return;
+    control_begin(control, "status", 0);
+    if (control_ask(control, &reply, error) == 0 &&
+        celltap_map_find(reply.map, reply.end, "journal", &token, &at) == 0 &&
+        token.kind == CELLTAP_TOKEN_MAP)
+        control_text(at, reply.end, "directory", replay->directory, sizeof replay->directory);
+    control_close(control);
+}
+
+static int replay_open(struct replay *replay, const char *stream, const char *range)
+{
+    struct celltap_journal_error error;
+    struct celltap_diagnosis why;
+    const struct replay_options *options = replay->options;
+    struct celltap_replay_options wanted = {.files = celltap_files_posix(), .stream = stream};
+    if (replay_range(range, &wanted) != 0)
+        return COMMAND_USAGE;
+    if (options->model != NULL && diagnose_load(options->model, &replay->other, &why) < 0) {
+        diagnose_say(options->model, &why);
+        return COMMAND_FAILED;
+    }
+    replay_directory(replay);
+    wanted.directory = replay->directory;
+    wanted.model = options->diff ? NULL : replay->other;
+    int code = celltap_replay_open(&wanted, &replay->past, &error);
+    if (code == 0 && options->diff) {
+        wanted.model = replay->other;
+        code = celltap_replay_open(&wanted, &replay->second, &error);
+    }
+    if (code == 0)
+        return 0;
+    say_error("%s", error.text);
+    return COMMAND_FAILED;
+}
+
+static void replay_close(struct replay *replay)
+{
+    sink_close(replay->sink);
+    free(replay->tensors);
+    free(replay->values);
+    free(replay->diffs);
+    celltap_replay_close(replay->past);
+    celltap_replay_close(replay->second);
+    celltap_model_unref(replay->other);
+}
+
+/* ---- timesteps ----------------------------------------------------------------------------- */
+
+/* At the first timestep the model is known. */
+static int replay_begin(struct replay *replay, const struct celltap_replay_step *step,
+                        char *ret_error)
+{
+    const struct replay_options *options = replay->options;
+    replay->model = step->model;
+    replay->first_seq = step->seq;
+    if (select_tensors(step->model, options->layers, options->tensors, &replay->tensors,
+                       &replay->n_tensors, ret_error) < 0)
+        return -1;
+    replay->values = calloc(replay->n_tensors + 1, sizeof *replay->values);
+    replay->diffs = calloc(replay->n_tensors + 1, sizeof *replay->diffs);
+    if (!replay->values || !replay->diffs) {
+        snprintf(ret_error, SINK_ERROR_MAX, "out of memory");
+        return -1;
+    }
+    if (!options->output)
+        return 0;
+    return sink_open(options->output, (enum sink_format)options->format, replay->tensors,
+                     replay->n_tensors, true, &replay->sink, ret_error);
+}
+
+/* The tensor of the same layer, name and size in another model; NULL: there is none. */
+static const float *replay_counterpart(const struct celltap_replay_step *step,
+                                       const struct select_tensor *tensor)
+{
+    for (size_t i = 0; i < celltap_model_n_layers(step->model); i++) {
+        if (strcmp(celltap_layer_name(step->model, i), tensor->layer) != 0)
+            continue;
+        for (size_t j = 0; j < celltap_layer_n_tensors(step->model, i); j++)
+            if (strcmp(celltap_tensor_name(step->model, i, j), tensor->tensor) == 0 &&
+                celltap_tensor_size(step->model, i, j) == tensor->n_values)
+                return celltap_panel_tensor(step->panel, 0, i, j);
+    }
+    return NULL;
+}
+
+static void replay_compare(struct replay *replay, const struct celltap_replay_step *other)
+{
+    for (size_t i = 0; i < replay->n_tensors; i++) {
+        const float *theirs = replay_counterpart(other, &replay->tensors[i]);
+        struct replay_diff *diff = &replay->diffs[i];
+        for (size_t j = 0; theirs != NULL && j < replay->tensors[i].n_values; j++) {
+            double difference = fabs((double)replay->values[i][j] - (double)theirs[j]);
+            diff->sum += difference;
+            if (difference > diff->largest || replay->n_rows == 0) {
+                diff->largest = difference;
+                diff->largest_seq = other->seq;
+            }
+        }
+        if (theirs == NULL)
+            diff->largest = -1;
+    }
+}
+
+static int replay_step(struct replay *replay, const struct celltap_replay_step *step,
+                       char *ret_error)
+{
+    struct celltap_journal_error error;
+    struct celltap_replay_step other;
+    int code;
+    if (replay->model == NULL && replay_begin(replay, step, ret_error) < 0)
+        return -1;
+    if (step->model != replay->model) {
+        snprintf(ret_error, SINK_ERROR_MAX,
+                 "the stream's model changes at seq %" PRIu64 "; replay ..%" PRIu64 " and %" PRIu64
+                 ".. apart",
+                 step->seq, step->seq - 1, step->seq);
+        return -1;
+    }
+    for (size_t i = 0; i < replay->n_tensors; i++)
+        replay->values[i] = celltap_panel_tensor(step->panel, 0, replay->tensors[i].layer_ix,
+                                                 replay->tensors[i].tensor_ix);
+    if (replay->second != NULL) {
+        do
+            code = celltap_replay_next(replay->second, &other, &error);
+        while (code == CELLTAP_REPLAY_ON || (code == 1 && other.seq < step->seq));
+        if (code != 1) {
+            snprintf(ret_error, SINK_ERROR_MAX, "%s: %s", replay->options->model,
+                     code < 0 ? error.text : "the journal ends before it");
+            return -1;
+        }
+        replay_compare(replay, &other);
+    }
+    replay->n_rows++;
+    replay->last_seq = step->seq;
+    return replay->sink ? sink_put(replay->sink, step->seq, step->ts_ns, replay->values, ret_error)
+                        : 0;
+}
+
+static void replay_show(struct replay *replay, struct progress *progress)
+{
+    uint64_t n_bytes, total;
+    celltap_replay_progress(replay->past, &n_bytes, &total);
+    progress->n_bytes = total;
+    progress_show(progress, replay->n_rows, n_bytes);
+}
+
+/* All timesteps.  0 or -1 with the reason ("": asked to stop). */
+static int replay_all(struct replay *replay, char *ret_error)
+{
+    struct celltap_journal_error error;
+    struct celltap_replay_step step;
+    struct progress progress;
+    int code = 0;
+    progress_start(&progress, "timesteps", 1, PROGRESS_SILENT);
+    while (!stop_asked()) {
+        int got = celltap_replay_next(replay->past, &step, &error);
+        if (got <= 0) {
+            code = got;
+            if (got < 0)
+                snprintf(ret_error, SINK_ERROR_MAX, "%s", error.text);
+            break;
+        }
+        if (got == 1 && (code = replay_step(replay, &step, ret_error)) < 0)
+            break;
+        if (got == CELLTAP_REPLAY_ON || replay->n_rows % REPLAY_ROWS_A_LOOK == 0)
+            replay_show(replay, &progress);
+    }
+    progress_clear(&progress);
+    if (code == 0 && stop_asked()) {
+        *ret_error = '\0';
+        return -1;
+    }
+    if (code == 0 && replay->sink)
+        code = sink_commit(replay->sink, ret_error);
+    return code;
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+static void replay_print_diffs(const struct replay *replay)
+{
+    char layer[128], tensor[128];
+    printf("%-24s %-10s %12s %12s %12s\n", "layer", "tensor", "largest", "at seq", "mean");
+    for (size_t i = 0; i < replay->n_tensors; i++) {
+        const struct select_tensor *of = &replay->tensors[i];
+        const struct replay_diff *diff = &replay->diffs[i];
+        double n = (double)replay->n_rows * (double)of->n_values;
+        say_clean(of->layer, strlen(of->layer), layer, sizeof layer);
+        say_clean(of->tensor, strlen(of->tensor), tensor, sizeof tensor);
+        if (diff->largest < 0)
+            printf("%-24s %-10s %12s\n", layer, tensor, "not there");
+        else
+            printf("%-24s %-10s %12.6g %12" PRIu64 " %12.6g\n", layer, tensor, diff->largest,
+                   diff->largest_seq, n > 0 ? diff->sum / n : 0);
+    }
+}
+
+static int replay_report(const struct replay *replay, const char *stream, const char *range)
+{
+    char number[32];
+    if (replay->n_rows == 0) {
+        say_error("%s holds no timestep of %s in %s; celltap journal ls shows what it holds",
+                  replay->directory, stream, range);
+        return COMMAND_FAILED;
+    }
+    if (replay->options->diff)
+        replay_print_diffs(replay);
+    printf("%s: %s timestep%s (seq %" PRIu64 "..%" PRIu64 "), %zu tensor%s\n",
+           replay->options->output ? replay->options->output : stream,
+           progress_thousands(replay->n_rows, number), replay->n_rows == 1 ? "" : "s",
+           replay->first_seq, replay->last_seq, replay->n_tensors,
+           replay->n_tensors == 1 ? "" : "s");
+    return COMMAND_OK;
+}
+
+static int replay_run(int argc, char **argv)
+{
+    struct replay_options options = {0};
+    struct replay replay = {.options = &options};
+    const char *arguments[2];
+    char error[SINK_ERROR_MAX];
+    int code = opts_parse(&replay_command, argc, argv, &options, arguments);
+    if (code != OPTS_RUN)
+        return code;
+    if (options.diff && !options.model) {
+        say_error("--diff needs --model OTHER.onnx: what to compare with");
+        return COMMAND_USAGE;
+    }
+    if (!options.output && !options.diff) {
+        say_error("replay needs -o DIR: where the files go");
+        return COMMAND_USAGE;
+    }
+    stop_catch();
+    code = replay_open(&replay, arguments[0], arguments[1]);
+    if (code == 0 && replay_all(&replay, error) < 0) {
+        code = COMMAND_FAILED;
+        if (*error)
+            say_error("%s; nothing was written", error);
+    } else if (code == 0) {
+        code = replay_report(&replay, arguments[0], arguments[1]);
+    }
+    replay_close(&replay);
+    stop_die();
+    return code;
+}
+
+static const struct opts_row REPLAY_ROWS[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTS_TEXT,
+     .value = "DIR",
+     .offset = offsetof(struct replay_options, output),
+     .sentence = "where the files go"},
+    {.name = "layers",
+     .kind = OPTS_TEXT,
+     .value = "GLOBS",
+     .offset = offsetof(struct replay_options, layers),
+     .sentence = "these layers (all)"},
+    {.name = "tensors",
+     .kind = OPTS_TEXT,
+     .value = "GLOBS",
+     .offset = offsetof(struct replay_options, tensors),
+     .sentence = "these tensors (all)"},
+    {.name = "format",
+     .kind = OPTS_CHOICE,
+     .value = SINK_FORMATS,
+     .offset = offsetof(struct replay_options, format),
+     .sentence = "of the files (npy)"},
+    {.name = "journal",
+     .kind = OPTS_TEXT,
+     .value = "DIR",
+     .offset = offsetof(struct replay_options, journal),
+     .sentence = "where the journal lies (the daemon's)"},
+    {.name = "model",
+     .kind = OPTS_TEXT,
+     .value = "FILE",
+     .offset = offsetof(struct replay_options, model),
+     .sentence = "through another model"},
+    {.name = "diff",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct replay_options, diff),
+     .sentence = "how far the other model is off"},
+    OPTS_CONTROL(struct replay_options),
+};
+
+const struct command replay_command = {
+    .name = "replay",
+    .arguments = "STREAM FROM..TO -o DIR",
+    .sentence = "Any past timestep of a stream again, bit for bit.",
+    .example = "  celltap replay pump/7 1000..2000 -o out --tensors h,c\n"
+               "  celltap replay pump/7 2024-05-01T10:00:00.. --model new.onnx --diff\n",
+    .rows = REPLAY_ROWS,
+    .n_rows = sizeof REPLAY_ROWS / sizeof *REPLAY_ROWS,
+    .n_arguments = 2,
+    .run = replay_run,
+};

@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+"""41_replay.py - this proves that any past timestep comes again, bit for bit.
+
+By seq and by time, from a running daemon's journal and from one at rest, across segments, snapshots,
+resets, ends of the daemon and a change of the model, in every kernel; what is not held any more is
+said; a wrong value would be noticed.
+"""
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+import numpy
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import cases
+import celltap
+import daemon as D
+import journal as J
+import library
+import sp
+
+OTHER = os.path.join(os.path.dirname(D.MODEL), "small2.onnx")
+MS = 1000000
+
+
+def values(n, seed):
+    rng = random.Random(seed)
+    return [[struct.unpack("<f", struct.pack("<f", rng.uniform(-2, 2)))[0] for _ in range(3)]
+            for _ in range(n)]
+
+
+def replay(stream, span, journal, *more, check=0, kernel=None):
+    """{(layer, tensor): float32 [T, n]}, or the error's line."""
+    with tempfile.TemporaryDirectory() as out:
+        environment = dict(os.environ, CELLTAP_KERNEL=kernel) if kernel else None
+        done = subprocess.run([os.path.join(D.BUILD, "celltap"), "replay", stream, span,
+                               "--journal", journal, "-o", out, *more], env=environment,
+                              capture_output=True, text=True, timeout=D.TIMEOUT_S, check=False)
+        cases.same(done.returncode, check, done.stderr)
+        if check:
+            cases.same(os.listdir(out), [], "nothing appears")
+            return done.stderr
+        return {(layer, name[:-4]): numpy.load(os.path.join(out, layer, name))
+                for layer in os.listdir(out) for name in os.listdir(os.path.join(out, layer))}
+
+
+def same(got, steps):
+    for name, array in got.items():
+        cases.same(array.tobytes(), b"".join(step[name] for step in steps), name)
+        cases.same(array.shape[0], len(steps), name)
+
+
+def run(network, frames, resets=()):
+    """All steps of one stream, which starts afresh at some."""
+    stream, steps = network.stream(), []
+    for i, frame in enumerate(frames):
+        if i in resets:
+            network.reset(stream)
+        steps.append(network.step(stream, frame))
+    return steps
+
+
+def started(**journal):
+    daemon = D.Daemon(start=False)
+    daemon.config = daemon.default(journal=journal)
+    daemon.write(daemon.config)
+    daemon.start()
+    return daemon, os.path.join(daemon.directory, "journal")
+
+
+def restart(daemon):
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.notify.close()
+    daemon.start()
+
+
+def test_any_range_when_replayed_then_the_bits_that_were():
+    daemon, journal = started(segment_bytes=4096, snapshot_every=50)
+    with daemon:
+        network, data, noise = library.Network(D.MODEL), values(300, 1), values(300, 2)
+        steps = run(network, data, resets=(150,))
+        for part in range(0, 300, 100):
+            with sp.Req(daemon.url("ack")) as req:
+                for i in range(part, part + 100):
+                    D.feed(req, [D.frame("noise", noise[i]),
+                                 D.frame("s/1", data[i], ts=i * MS, reset=i == 150)])
+            daemon.control("snapshot")
+            D.wait_until(lambda: daemon.status()["journal"]["snapshots"], "a snapshot")
+            same(replay("s/1", "%d..%d" % (part + 5, part + 90), journal),
+                 steps[part + 4:part + 90])
+            restart(daemon)
+        assert len(J.names(journal, "seg")) > 5 and len(J.names(journal, "snap")) >= 3
+        for first, last in ((1, 300), (1, 1), (300, 300), (99, 102), (149, 152), (201, 250)):
+            same(replay("s/1", "%d..%d" % (first, last), journal), steps[first - 1:last])
+        same(replay("s/1", "..20", journal), steps[:20])
+        same(replay("s/1", "290..", journal, kernel="plain"), steps[289:])
+        same(replay("s/1", "1970-01-01T00:00:00.1..1970-01-01T00:00:00.12", journal),
+             steps[100:121])
+        same(replay("noise", "1..300", journal), run(network, noise))
+        got = replay("s/1", "5..9", journal, "--layers", "fc")
+        cases.same(set(got), {("fc", "output")})
+        wrong = dict(got)
+        wrong["fc", "output"] = wrong["fc", "output"] + numpy.float32(1e-6)
+        try:
+            same(wrong, steps[4:9])
+        except AssertionError:
+            pass
+        else:
+            raise AssertionError("a wrong value was not noticed")
+        assert "no timestep of s/1 in 400..500" in replay("s/1", "400..500", journal, check=1)
+        assert "no timestep of x" in replay("x", "1..2", journal, check=1)
+        assert "is no range" in replay("s/1", "5-9", journal, check=2)
+
+
+def test_states_when_no_snapshot_is_whole_then_from_the_reset_or_said():
+    daemon, journal = started(segment_bytes=4096)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data = values(300, 3)
+        steps = run(library.Network(D.MODEL), data, resets=(200,))
+        for i, frame in enumerate(data):
+            D.feed(req, [D.frame("s", frame, reset=i == 200)])
+        os.unlink(J.path(journal, J.names(journal, "seg")[0], "seg"))
+        error = replay("s", "150..250", journal, check=1)
+        assert "can be replayed from seq 201 on" in error, error
+        same(replay("s", "210..250", journal), steps[209:250])
+        restart_error = subprocess.run(
+            [os.path.join(D.BUILD, "celltap"), "journal", "verify", "--journal", journal],
+            capture_output=True, text=True, check=False)
+        cases.same(restart_error.returncode, 0, restart_error.stderr)
+        daemon.process.kill()
+
+
+def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
+    daemon, journal = started()
+    with daemon:
+        first, second = library.Network(D.MODEL), library.Network(OTHER)
+        assert first.n_values == 3
+        data, later = values(20, 4), [(values(1, 50 + i)[0] * 4)[:second.n_values]
+                                      for i in range(20)]
+        with sp.Req(daemon.url("ack")) as req:
+            D.feed(req, [D.frame("s", frame) for frame in data])
+            daemon.config["models"][0]["file"] = OTHER
+            daemon.write(daemon.config)
+            assert daemon.control("reload").get("ok"), daemon.log()
+            cases.same(D.feed(req, [D.frame("s", frame) for frame in later])["accepted"], 20)
+        same(replay("s", "5..20", journal), run(first, data)[4:])
+        same(replay("s", "21..40", journal), run(second, later))
+        error = replay("s", "15..25", journal, check=1)
+        assert "model changes at seq 21" in error, error
+
+
+def test_other_model_when_given_then_old_frames_through_it_and_the_difference():
+    daemon, journal = started(snapshot_every=10)
+    with daemon, sp.Req(daemon.url("ack")) as req, tempfile.TemporaryDirectory() as folder:
+        data = values(60, 5)
+        D.feed(req, [D.frame("s", frame) for frame in data])
+        same(replay("s", "30..40", journal, "--model", D.MODEL),
+             run(library.Network(D.MODEL), data)[29:40])
+        text = celltap.run("replay", "s", "30..40", "--journal", journal, "--model", D.MODEL,
+                           "--diff").out
+        rows = [line.split() for line in text.splitlines()[1:-1]]
+        assert rows and all(row[2] == "0" and row[4] == "0" for row in rows), text
+        with open(D.MODEL, "rb") as file:
+            model = bytearray(file.read())
+        at = model.index(struct.pack("<f", library_weight(model)))
+        model[at:at + 4] = struct.pack("<f", library_weight(model) + 0.25)
+        path = os.path.join(folder, "changed.onnx")
+        with open(path, "wb") as file:
+            file.write(model)
+        changed = run(library.Network(path), data)[29:40]
+        own = run(library.Network(D.MODEL), data)[29:40]
+        text = celltap.run("replay", "s", "30..40", "--journal", journal, "--model", path,
+                           "--diff").out
+        rows = {(row[0], row[1]): row for row in map(str.split, text.splitlines()[1:-1])}
+        for name in own[0]:
+            a = numpy.stack([numpy.frombuffer(step[name], "<f4") for step in own])
+            b = numpy.stack([numpy.frombuffer(step[name], "<f4") for step in changed])
+            off = numpy.abs(a.astype("f8") - b)
+            assert abs(float(rows[name][2]) - off.max()) <= 1e-5 * max(1e-9, off.max()), name
+            assert abs(float(rows[name][4]) - off.mean()) <= 1e-5 * max(1e-9, off.mean()), name
+
+
+def library_weight(model):
+    """A weight of the small network, found in its file."""
+    import onnx
+    from onnx import numpy_helper
+    graph = onnx.load_from_string(bytes(model)).graph
+    arrays = [numpy_helper.to_array(tensor) for tensor in graph.initializer]
+    weights = [array for array in arrays if array.dtype == numpy.float32 and array.size > 20]
+    return float(weights[0].ravel()[3])
+
+
+def test_journal_command_when_asked_then_lists_verifies_exports():
+    daemon, journal = started(snapshot_every=10)
+    with daemon, sp.Req(daemon.url("ack")) as req, tempfile.TemporaryDirectory() as folder:
+        data = values(30, 6)
+        D.feed(req, [D.frame("s", frame, ts=i) for i, frame in enumerate(data)])
+        D.feed(req, [D.frame("t", data[0], seq=7)])
+        text = celltap.run("journal", "ls", "--journal", journal).out
+        rows = [line.split() for line in text.splitlines()[1:-1]]
+        cases.same([(row[0], row[2:]) for row in rows],
+                   [("s", ["1", "30", "30"]), ("t", ["7", "7", "1"])])
+        assert "31 entries" in celltap.run("journal", "verify", "--journal", journal).out
+        path = os.path.join(folder, "s.csv")
+        celltap.run("journal", "export", "s", "--journal", journal, "-o", path)
+        with open(path, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        cases.same(lines[0], "seq,ts,reset,v0,v1,v2")
+        for i, line in enumerate(lines[1:]):
+            cells = line.split(",")
+            cases.same(cells[:3], [str(i + 1), str(i), str(int(i == 0))])
+            cases.same(numpy.array(cells[3:], "f4").tolist(), data[i])
+        cases.same(len(lines), 31)
+        done = celltap.run("journal", "verify", "--cut", "--journal", journal, check=0)
+        assert done.err == "", "a whole journal needs no cut, nor the lock"
+
+
+if __name__ == "__main__":
+    cases.run(globals())
