@@ -111,7 +111,8 @@ bool turn_run(struct turn *turn, struct intake *intake, struct engine *engine, s
     if (turn->carried && n > 0)
         turn->jobs[0] = turn->jobs[n];
     turn->n_turns++;
-    return true;
+    /* Otherwise the intake was empty, and wakes the loop with its next message. */
+    return turn->carried || n == TURN_MESSAGES;
 }
 
 void turn_done(struct turn *turn)
