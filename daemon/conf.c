@@ -5,6 +5,8 @@
 #include "daemon/conf.h"
 
 #include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +100,18 @@ void conf_free(struct conf *conf)
 
 /* ---- reload ------------------------------------------------------------------------------- */
 
-/* The options of a section that need a restart: texts and choices. */
+static void write_value(const struct conf_option *option, const void *field,
+                        char ret_text[PATH_MAX])
+{
+    if (option->type == CONF_TYPE_COUNT)
+        snprintf(ret_text, PATH_MAX, "%llu", (unsigned long long)*(const uint64_t *)field);
+    else if (option->type == CONF_TYPE_CHOICE)
+        snprintf(ret_text, PATH_MAX, "%s", option->choices[*(const unsigned *)field].text);
+    else
+        snprintf(ret_text, PATH_MAX, "%s", *(char *const *)field);
+}
+
+/* The options of a section that need a restart: texts, choices and numbers. */
 static void compare_section(const struct conf_section *section, const char *old,
                             const char *new_conf, struct conf_report *report)
 {
@@ -109,11 +122,9 @@ static void compare_section(const struct conf_section *section, const char *old,
             compare_section(option->section, old, new_conf, report);
         if (!option->restart)
             continue;
-        bool is_choice = option->type == CONF_TYPE_CHOICE;
-        const char *was = is_choice ? option->choices[*(const unsigned *)(const void *)before].text
-                                    : *(char *const *)(const void *)before;
-        const char *is = is_choice ? option->choices[*(const unsigned *)(const void *)after].text
-                                   : *(char *const *)(const void *)after;
+        char was[PATH_MAX], is[PATH_MAX];
+        write_value(option, before, was);
+        write_value(option, after, is);
         if (strcmp(was, is) != 0)
             conf_report_add(report, (struct conf_place){0, 0},
                             "`%s` cannot change from %s to %s while running; restart celltapd, "

@@ -308,6 +308,14 @@ static const struct conf_option root_options[] = {
      .min = 1,
      .max = 10000000,
      .sentence = "A frame that would create one stream more is rejected."},
+    {.key = "threads",
+     .type = CONF_TYPE_COUNT,
+     .offset = offsetof(struct conf, threads),
+     .fallback = "1",
+     .min = 1,
+     .max = CONF_THREADS_MAX,
+     .restart = true,
+     .sentence = "Threads that share the streams; each stream keeps to one of them."},
     {.key = "models",
      .type = CONF_TYPE_LIST,
      .offset = offsetof(struct conf, models),
@@ -351,7 +359,6 @@ static const struct conf_option root_options[] = {
      .off_offset = offsetof(struct conf, journal.off),
      .section = &journal_section,
      .sentence = "What was fed in, kept in state_dir; `off` for none."},
-    {.key = "threads", .type = CONF_TYPE_LATER, .sentence = "remove it"},
 };
 
 const struct conf_section conf_table_root = {

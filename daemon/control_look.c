@@ -55,6 +55,7 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
 
 static void control_put_tap(struct celltap_writer *writer, const struct tap *tap)
 {
+    struct tap_counts counts = tap_counts(tap);
     celltap_put_map(writer, 7);
     control_put_text(writer, "name", tap->conf->name);
     celltap_put_str(writer, "urls");
@@ -64,9 +65,9 @@ static void control_put_tap(struct celltap_writer *writer, const struct tap *tap
     celltap_put_str(writer, "dynamic");
     celltap_put_bool(writer, tap->owned != NULL);
     control_put_uint(writer, "subscribers", sock_n_peers(tap->sock));
-    control_put_uint(writer, "records", tap->n_records);
-    control_put_uint(writer, "messages", tap->n_messages);
-    control_put_uint(writer, "bytes", tap->n_bytes);
+    control_put_uint(writer, "records", counts.n_records);
+    control_put_uint(writer, "messages", counts.n_messages);
+    control_put_uint(writer, "bytes", counts.n_bytes);
 }
 
 static void control_put_taps(struct celltap_writer *writer, const struct taps *taps)

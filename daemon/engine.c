@@ -1,12 +1,13 @@
 /* engine.c - an engine's birth, and the steps of a turn: pending frames to panels to the sink.
  *
  *     pending[]   | frame | frame | frame | ...    each with its values, chained per stream
- *     servings    model -> active streams, in the order in which their frames came
+ *     servings    model -> shard -> active streams, in the order in which their frames came
  *     slots[64]   the streams in the panel now; a stream stays until it has no more frames, then
  *                 its slot takes the model's next active stream
  *
  * Frames come in by engine_take.c; nothing here can fail but birth. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/engine_priv.h"
 
@@ -38,6 +39,7 @@ struct engine *engine_new(struct serving **servings, size_t n_servings, size_t m
     }
     engine->servings = servings;
     engine->n_servings = n_servings;
+    engine->n_shards = servings[0]->n_shards;
     return engine;
 }
 
@@ -54,24 +56,25 @@ void engine_free(struct engine *engine)
 /* ---- stepping ----------------------------------------------------------------------------- */
 
 struct engine_panel {
+    size_t shard_ix;
     struct stream *slots[SERVING_PANEL_WIDTH]; /* NULL: free */
     size_t n_taken;
-    size_t n_left; /* frames of the turn not stepped yet */
+    size_t n_left; /* frames of the shard's turn not stepped yet */
 };
 
-static void engine_fill_slots(struct engine_panel *panel, struct serving *serving)
+static void engine_fill_slots(struct engine_panel *panel, struct serving_shard *shard)
 {
-    for (size_t slot = 0; serving->first_active != NULL && slot < SERVING_PANEL_WIDTH; slot++) {
+    for (size_t slot = 0; shard->first_active != NULL && slot < SERVING_PANEL_WIDTH; slot++) {
         if (panel->slots[slot] != NULL)
             continue;
-        panel->slots[slot] = serving->first_active;
-        serving->first_active = serving->first_active->next_active;
+        panel->slots[slot] = shard->first_active;
+        shard->first_active = shard->first_active->next_active;
         panel->n_taken++;
     }
 }
 
 /* One frame of every stream that has a slot. */
-static void engine_step_panel(struct engine *engine, struct engine_panel *panel,
+static void engine_step_panel(const struct engine *engine, struct engine_panel *panel,
                               struct serving *serving, const struct engine_sink *sink)
 {
     struct engine_column columns[SERVING_PANEL_WIDTH];
@@ -96,30 +99,43 @@ static void engine_step_panel(struct engine *engine, struct engine_panel *panel,
         values[n++] = engine->values + pending->values_at;
     }
     /* Cannot fail: different streams of this model, as many values as it takes. */
-    celltap_step_many(serving->panel, states, values, n, serving->n_values);
+    celltap_step_many(serving->shards[panel->shard_ix].panel, states, values, n, serving->n_values);
     panel->n_left -= n;
-    sink->stepped(sink->arg, serving, columns, n, panel->n_left);
+    sink->stepped(sink->arg, panel->shard_ix, serving, columns, n, panel->n_left);
     for (size_t i = 0; i < n; i++) {
         if (columns[i].n_left != 0)
             continue;
         panel->slots[columns[i].slot] = NULL;
         panel->n_taken--;
-        sink->left(sink->arg, columns[i].slot);
+        sink->left(sink->arg, panel->shard_ix, columns[i].slot);
     }
+}
+
+void engine_step_shard(struct engine *engine, size_t shard_ix, const struct engine_sink *sink)
+{
+    struct engine_panel panel = {.shard_ix = shard_ix, .n_left = engine->n_shard_pending[shard_ix]};
+    for (size_t i = 0; i < engine->n_servings; i++) {
+        struct serving *serving = engine->servings[i];
+        struct serving_shard *shard = &serving->shards[shard_ix];
+        while (shard->first_active != NULL || panel.n_taken > 0) {
+            engine_fill_slots(&panel, shard);
+            engine_step_panel(engine, &panel, serving, sink);
+        }
+    }
+}
+
+void engine_step_end(struct engine *engine)
+{
+    memset(engine->n_shard_pending, 0, sizeof(engine->n_shard_pending));
+    engine->n_pending = 0;
+    engine->n_values = 0;
 }
 
 void engine_step(struct engine *engine, const struct engine_sink *sink)
 {
-    struct engine_panel panel = {.n_left = engine->n_pending};
-    for (size_t i = 0; i < engine->n_servings; i++) {
-        struct serving *serving = engine->servings[i];
-        while (serving->first_active != NULL || panel.n_taken > 0) {
-            engine_fill_slots(&panel, serving);
-            engine_step_panel(engine, &panel, serving, sink);
-        }
-    }
-    engine->n_pending = 0;
-    engine->n_values = 0;
+    for (size_t i = 0; i < engine->n_shards; i++)
+        engine_step_shard(engine, i, sink);
+    engine_step_end(engine);
 }
 
 int engine_reset(struct engine *engine, const char *name, size_t name_bytes)
@@ -137,6 +153,20 @@ void engine_set_log(struct engine *engine, const struct engine_log *log)
 }
 
 /* ---- looking ------------------------------------------------------------------------------ */
+
+struct engine_spread engine_spread(const struct engine *engine)
+{
+    size_t n_largest = 0;
+    for (size_t i = 0; i < engine->n_shards; i++)
+        if (engine->n_shard_pending[i] > n_largest)
+            n_largest = engine->n_shard_pending[i];
+    return (struct engine_spread){n_largest, engine->n_pending - n_largest};
+}
+
+size_t engine_n_shards(const struct engine *engine)
+{
+    return engine->n_shards;
+}
 
 const struct engine_counts *engine_counts(const struct engine *engine)
 {

@@ -3,9 +3,12 @@
  *     message --engine_take--> frames checked, values filled --> pending, per stream in order
  *     pending --engine_step--> panels of up to 64 streams of one model --> sink
  *
- * Knows no loop, no sockets, no globals: there may be one engine per loop.  A frame is accepted (its
- * stream's seq moves on) when it is taken and stepped in the same turn; between the two lies the
- * place where a turn's frames are committed. */
+ * Every stream belongs to one of n_shards shards, by a hash of its name.  A turn's shards may be
+ * stepped by a thread each: they share nothing that a step writes.
+ *
+ * Knows no loop, no sockets, no globals.  A frame is accepted (its stream's seq moves on) when it is
+ * taken and stepped in the same turn; between the two lies the place where a turn's frames are
+ * committed. */
 #ifndef DAEMON_ENGINE_H
 #define DAEMON_ENGINE_H
 
@@ -60,16 +63,18 @@ struct engine_column {
     struct stream *stream;
     uint64_t seq;
     int64_t ts_ns;
-    size_t slot;     /* the stream's place while it has frames this turn; below the width */
+    size_t slot;     /* the stream's place while it has frames this turn; of its shard's [width] */
     uint32_t n_left; /* frames of this stream still to come this turn */
 };
 
-/* Is told of every step; called within engine_step. */
+/* Is told of every step, on the thread that steps the shard.  n_turn_left: frames of the shard that
+ * come after this step. */
 struct engine_sink {
     void *arg;
-    void (*stepped)(void *arg, const struct serving *serving, const struct engine_column *columns,
-                    size_t n_columns, size_t n_turn_left);
-    void (*left)(void *arg, size_t slot); /* this slot's stream has no more frames this turn */
+    void (*stepped)(void *arg, size_t shard_ix, const struct serving *serving,
+                    const struct engine_column *columns, size_t n_columns, size_t n_turn_left);
+    /* This slot's stream has no more frames this turn. */
+    void (*left)(void *arg, size_t shard_ix, size_t slot);
 };
 
 /* Is told of every frame that is accepted, before it is stepped; NULL: nobody. */
@@ -86,7 +91,8 @@ struct engine_counts {
 
 struct engine;
 
-/* For these models (taken over with the array; [n_servings] in the configuration's order). */
+/* For these models (taken over with the array; [n_servings >= 1] in the configuration's order), with
+ * as many shards as they have. */
 struct engine *engine_new(struct serving **servings, size_t n_servings, size_t max_streams);
 void engine_free(struct engine *engine); /* NULL is fine */
 
@@ -99,8 +105,18 @@ bool engine_take(struct engine *engine, struct engine_batch *batch);
 void engine_refuse(struct engine *engine, struct engine_batch *batch, enum engine_reject reject);
 void engine_batch_done(struct engine_batch *batch);
 
-/* Steps all frames taken since the last call. */
+/* Steps all frames taken since the last call: this, or engine_step_shard for every shard and after
+ * them engine_step_end. */
 void engine_step(struct engine *engine, const struct engine_sink *sink);
+void engine_step_shard(struct engine *engine, size_t shard_ix, const struct engine_sink *sink);
+void engine_step_end(struct engine *engine);
+
+/* Frames of the largest shard, and of all others, that wait to be stepped. */
+struct engine_spread {
+    size_t n_largest, n_others;
+};
+struct engine_spread engine_spread(const struct engine *engine);
+size_t engine_n_shards(const struct engine *engine);
 
 /* The next frame of this stream starts afresh. */
 int engine_reset(struct engine *engine, const char *name, size_t name_bytes);

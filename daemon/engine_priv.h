@@ -28,6 +28,8 @@ struct engine {
     struct engine_counts counts;
     struct engine_log log;
     uint64_t n_restored;
+    size_t n_shards;
+    size_t n_shard_pending[CONF_THREADS_MAX]; /* [n_shards] */
     size_t n_pending;
     struct pending pending[ENGINE_TURN_FRAMES];
     float *values; /* [n_values_room] owned */

@@ -55,11 +55,11 @@ static void engine_adopt(struct engine *engine, struct serving *serving)
     if (old == NULL)
         return;
     celltap_model *model = serving->model;
-    celltap_panel *panel = serving->panel;
+    struct serving_shard *shards = serving->shards;
     serving->model = old->model;
-    serving->panel = old->panel;
+    serving->shards = old->shards;
     old->model = model;
-    old->panel = panel;
+    old->shards = shards;
 }
 
 static void engine_turn_into(struct stream *stream, struct engine_next *next,

@@ -191,7 +191,10 @@ void engine_enqueue(struct engine *engine, struct stream *stream, const struct p
 {
     uint32_t ix = (uint32_t)engine->n_pending++;
     struct serving *serving = stream->serving;
+    size_t shard_ix = stream->hash % engine->n_shards;
+    struct serving_shard *shard = &serving->shards[shard_ix];
     engine->pending[ix] = *pending;
+    engine->n_shard_pending[shard_ix]++;
     engine->n_values += serving->n_values;
     if (stream->n_pending++ != 0) {
         engine->pending[stream->last_pending].next = ix;
@@ -200,11 +203,11 @@ void engine_enqueue(struct engine *engine, struct stream *stream, const struct p
     }
     stream->first_pending = stream->last_pending = ix;
     stream->next_active = NULL;
-    if (serving->first_active == NULL)
-        serving->first_active = stream;
+    if (shard->first_active == NULL)
+        shard->first_active = stream;
     else
-        serving->last_active->next_active = stream;
-    serving->last_active = stream;
+        shard->last_active->next_active = stream;
+    shard->last_active = stream;
 }
 
 /* From here on nothing can fail: the frame is accepted. */

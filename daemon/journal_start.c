@@ -172,16 +172,16 @@ static int start_check(struct journal *journal, uint64_t synced,
 
 /* ---- reading it in ------------------------------------------------------------------------ */
 
-static void start_skip_step(void *arg, const struct serving *serving,
+static void start_skip_step(void *arg, size_t shard_ix, const struct serving *serving,
                             const struct engine_column *columns, size_t n_columns,
                             size_t n_turn_left)
 {
-    (void)arg, (void)serving, (void)columns, (void)n_columns, (void)n_turn_left;
+    (void)arg, (void)shard_ix, (void)serving, (void)columns, (void)n_columns, (void)n_turn_left;
 }
 
-static void start_skip_slot(void *arg, size_t slot)
+static void start_skip_slot(void *arg, size_t shard_ix, size_t slot)
 {
-    (void)arg, (void)slot;
+    (void)arg, (void)shard_ix, (void)slot;
 }
 
 static int start_load_states(struct journal *journal, const celltap_snapshot *snapshot)

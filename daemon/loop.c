@@ -287,6 +287,18 @@ static int loop_make_engine(struct loop *loop)
     return -1;
 }
 
+static int loop_start_crew(struct loop *loop)
+{
+    size_t n_threads = (size_t)loop->conf->threads;
+    if (n_threads == 1)
+        return 0;
+    loop->turn->crew = loop->crew = crew_new(n_threads);
+    if (loop->crew != NULL)
+        return 0;
+    log_line(LOG_LEVEL_ERR, "cannot start %zu threads; lower `threads`", n_threads - 1);
+    return -1;
+}
+
 static int loop_open_tap(struct loop *loop, const struct conf_tap *conf, struct sock_error *reterr)
 {
     size_t n_servings;
@@ -354,7 +366,7 @@ static int loop_start_journal(struct loop *loop)
 
 static int loop_start(struct loop *loop)
 {
-    memory_init();
+    memory_init((size_t)loop->conf->threads);
     signal(SIGPIPE, SIG_IGN);
     loop_raise_limits();
     loop->taps.version = 1;
@@ -365,7 +377,8 @@ static int loop_start(struct loop *loop)
     int code = loop->turn != NULL ? loop_make_engine(loop) : -1;
     if (code != 0)
         return code;
-    if (loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
+    if (loop_start_crew(loop) != 0 || loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 ||
+        loop_open_socks(loop) != 0)
         return -1;
     uv_update_time(&loop->uv);
     loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);
@@ -387,6 +400,7 @@ static int loop_done(struct loop *loop)
     doors_close(&loop->doors);
     intake_free(loop->frames);
     intake_free(loop->requests);
+    crew_free(loop->crew);
     if (loop->turn != NULL)
         turn_done(loop->turn);
     free(loop->turn);

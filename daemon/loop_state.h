@@ -33,6 +33,7 @@ struct loop {
     struct engine *engine;   /* owned */
     struct journal *journal; /* owned; NULL: none */
     struct taps taps;
+    struct crew *crew; /* owned; NULL: one thread is enough */
     struct turn *turn; /* owned */
     uv_loop_t uv;
     uv_async_t wake;

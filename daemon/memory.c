@@ -1,6 +1,6 @@
 /* memory.c - how the C library keeps the memory that messages leave behind.
  *
- *     loop's thread: new message --> queue of a subscriber --> nng's thread: free
+ *     a thread of ours: new message --> queue of a subscriber --> nng's thread: free
  *
  * Memory that one thread allocates and another frees lets glibc keep a heap per thread, each as
  * large as its largest backlog was; so there are few heaps, and what they do not need is given back. */
@@ -8,11 +8,11 @@
 
 #include <malloc.h>
 
-#define MEMORY_HEAPS 2 /* the loop's and one for nng's threads */
+#define MEMORY_HEAPS 1 /* for nng's threads, beside those of the threads that make messages */
 
-void memory_init(void)
+void memory_init(size_t n_threads)
 {
-    mallopt(M_ARENA_MAX, MEMORY_HEAPS);
+    mallopt(M_ARENA_MAX, (int)n_threads + MEMORY_HEAPS);
 }
 
 void memory_trim(void)

@@ -2,8 +2,10 @@
 #ifndef DAEMON_MEMORY_H
 #define DAEMON_MEMORY_H
 
-/* Before the first thread: few heaps, whoever allocates. */
-void memory_init(void);
+#include <stddef.h>
+
+/* Before the first thread: few heaps, whoever allocates; n_threads will make messages. */
+void memory_init(size_t n_threads);
 
 /* Gives unused pages back to the system; once a second is enough. */
 void memory_trim(void);

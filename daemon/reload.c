@@ -37,9 +37,7 @@ static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap 
     old->sock = NULL;
     tap->owned = old->owned;
     old->owned = NULL;
-    tap->n_records = old->n_records;
-    tap->n_messages = old->n_messages;
-    tap->n_bytes = old->n_bytes;
+    tap->before = tap_counts(old);
     tap->alone_since_ms = old->alone_since_ms;
     tap->had_subscriber = old->had_subscriber;
     plan_commit_sock(tap->sock, plan);

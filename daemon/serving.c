@@ -59,14 +59,28 @@ done:
     return 0;
 }
 
-static int serving_build(struct serving *serving, const unsigned char *bytes, size_t n_bytes,
-                         char *reterr, size_t reterr_bytes)
+static int serving_make_shards(struct serving *serving, size_t n_shards)
+{
+    serving->shards = calloc(n_shards, sizeof(*serving->shards));
+    if (serving->shards == NULL)
+        return CELLTAP_ENOMEM;
+    while (serving->n_shards < n_shards) {
+        struct serving_shard *shard = &serving->shards[serving->n_shards++];
+        int code = celltap_panel_new(serving->model, SERVING_PANEL_WIDTH, &shard->panel);
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static int serving_build(struct serving *serving, size_t n_shards, const unsigned char *bytes,
+                         size_t n_bytes, char *reterr, size_t reterr_bytes)
 {
     struct celltap_diagnosis why = {0};
     const struct conf_model *conf = serving->conf;
     int code = celltap_model_load_bytes(bytes, n_bytes, &serving->model, &why);
     if (code == 0)
-        code = celltap_panel_new(serving->model, SERVING_PANEL_WIDTH, &serving->panel);
+        code = serving_make_shards(serving, n_shards);
     if (code != 0) {
         snprintf(reterr, reterr_bytes, "model %s: %s: %s%s%s%s%s", conf->name, conf->file,
                  celltap_strerror(code), why.node[0] != '\0' ? ": node " : "", why.node,
@@ -85,8 +99,8 @@ static int serving_build(struct serving *serving, const unsigned char *bytes, si
     return 0;
 }
 
-int serving_load(const struct conf_model *conf, struct serving **ret_serving, char *reterr,
-                 size_t reterr_bytes)
+int serving_load(const struct conf_model *conf, size_t n_shards, struct serving **ret_serving,
+                 char *reterr, size_t reterr_bytes)
 {
     unsigned char *bytes;
     size_t n_bytes;
@@ -103,7 +117,7 @@ int serving_load(const struct conf_model *conf, struct serving **ret_serving, ch
     serving->conf = conf;
     serving->file = bytes;
     serving->file_bytes = n_bytes;
-    if (serving_build(serving, bytes, n_bytes, reterr, reterr_bytes) != 0) {
+    if (serving_build(serving, n_shards, bytes, n_bytes, reterr, reterr_bytes) != 0) {
         serving_free(serving);
         return -1;
     }
@@ -123,7 +137,9 @@ void serving_free(struct serving *serving)
     if (serving == NULL)
         return;
     free(serving->file);
-    celltap_panel_free(serving->panel);
+    for (size_t i = 0; i < serving->n_shards; i++)
+        celltap_panel_free(serving->shards[i].panel);
+    free(serving->shards);
     celltap_model_unref(serving->model);
     free(serving);
 }
@@ -149,7 +165,7 @@ int serving_load_all(const struct conf *conf, void (*fault)(void *arg, const cha
     int code = 0;
     for (size_t i = 0; i < conf->n_models; i++) {
         const struct conf_model *model = &conf->models[i];
-        if (serving_load(model, &servings[i], why, sizeof(why)) == 0) {
+        if (serving_load(model, (size_t)conf->threads, &servings[i], why, sizeof(why)) == 0) {
             servings[i]->ix = i;
             continue;
         }

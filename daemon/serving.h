@@ -1,6 +1,6 @@
 /* serving.h - a model that serves streams: what the configuration says of it, loaded.
  *
- *     struct conf_model --serving_load--> weights, a panel, the hash of the file's bytes
+ *     struct conf_model --serving_load--> weights, a panel per shard, the hash of the file's bytes
  *     struct conf       --serving_load_all--> all of them, or a line for each that is at fault
  *
  * Knows no loop and no sockets. */
@@ -14,22 +14,28 @@
 
 struct stream;
 
+/* What a thread needs to step its share of the streams. */
+struct serving_shard {
+    celltap_panel *panel;                      /* owned; [SERVING_PANEL_WIDTH] */
+    struct stream *first_active, *last_active; /* streams with frames to be stepped this turn */
+};
+
 struct serving {
     const struct conf_model *conf; /* borrowed from the configuration in use */
     celltap_model *model;          /* ref */
-    celltap_panel *panel;          /* owned; [SERVING_PANEL_WIDTH] */
+    struct serving_shard *shards;  /* [n_shards] owned */
+    size_t n_shards;
     size_t n_values;
     size_t ix; /* its place in the configuration, from 0 */
     uint64_t file_hash;
     unsigned char *file; /* [file_bytes] owned: until the journal has it */
     size_t file_bytes;
     size_t n_streams;
-    struct stream *first_active, *last_active; /* streams with frames to be stepped this turn */
 };
 
 /* Reads the model's file.  On failure reterr (of reterr_bytes) says which model and why. */
-int serving_load(const struct conf_model *conf, struct serving **ret_serving, char *reterr,
-                 size_t reterr_bytes);
+int serving_load(const struct conf_model *conf, size_t n_shards, struct serving **ret_serving,
+                 char *reterr, size_t reterr_bytes);
 /* Gives the file's bytes back: who wanted them has them. */
 void serving_forget_file(struct serving *serving);
 void serving_free(struct serving *serving); /* NULL is fine */

@@ -1,7 +1,7 @@
 /* sock.c - one nng socket: its connections, and what it receives, replies and publishes.
  *
  *     nng's threads:  pipe events -> peers[]      receive -> on_message -> receive the next
- *     loop's thread:  sock_resume, sock_reply, sock_publish
+ *     loop's thread:  sock_resume, sock_reply
  *
  * Life of a request (REP): a free place receives (one at a time, so that the order of arrival is
  * kept), on_message gets it with the place, the next free place receives; sock_reply sends and the
@@ -287,9 +287,7 @@ static int sock_open_kind(struct sock *sock, size_t queue)
     case SOCK_PUB:
         if ((code = nng_pub0_open(&sock->nng)) != 0)
             return code;
-        if ((code = nng_socket_set_int(sock->nng, NNG_OPT_SENDBUF, (int)queue)) != 0)
-            return code;
-        return nng_aio_alloc(&sock->aio, NULL, NULL);
+        return nng_socket_set_int(sock->nng, NNG_OPT_SENDBUF, (int)queue);
     }
     return NNG_EINVAL;
 }

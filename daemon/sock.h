@@ -1,7 +1,7 @@
 /* sock.h - the door to nng: sockets that receive, reply and publish.
  *
  *     PULL, REP  --callback on nng's threads-->  on_message(arg, message, reply place)
- *     PUB        <--sock_publish-- the loop's thread
+ *     PUB        <--sock_publish-- the threads that step streams, each with its sender
  *     listeners  bound beside their path and renamed into place, re-opened when they are deaf
  *
  * Nobody else includes nng.h (sock*.c do).  nng's error numbers are translated to text here.  All
@@ -68,8 +68,12 @@ bool sock_reply_is_of(const struct sock_reply *reply, const struct sock *sock);
 void sock_give_up(struct sock_reply *reply); /* frees the place without a reply */
 size_t sock_n_unsent_replies(struct sock *sock);
 
-/* Sends a message (taken) to every subscriber; never blocks. */
-void sock_publish(struct sock *sock, sock_message *message);
+/* Sends a message (taken) to every subscriber; never blocks.  Any thread, with a sender that no
+ * other uses at the time; it may be used for any socket. */
+typedef struct nng_aio sock_sender;
+sock_sender *sock_sender_new(void);         /* NULL: no memory */
+void sock_sender_free(sock_sender *sender); /* NULL is fine */
+void sock_publish(struct sock *sock, sock_sender *sender, sock_message *message);
 
 /* True when every subscriber has been sent all that was published, or has lost part of it and has
  * not taken anything for `stalled_ms`. */

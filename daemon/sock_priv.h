@@ -60,7 +60,7 @@ struct sock {
     size_t n_entered;
     struct sock_peer *peers; /* [SOCK_PEERS_MAX] owned */
     bool wants, receiving, deaf;
-    nng_aio *aio;               /* owned; PULL: receives.  PUB: sends, the loop's thread only */
+    nng_aio *aio;               /* owned; PULL: receives */
     struct sock_reply *replies; /* [SOCK_REPLIES] owned; REP */
     struct sock_reply *free_replies;
     struct sock_reply *receiving_reply;

@@ -10,14 +10,25 @@
 
 #include "daemon/sock_priv.h"
 
-void sock_publish(struct sock *sock, sock_message *message)
+sock_sender *sock_sender_new(void)
 {
-    nng_aio_set_msg(sock->aio, message);
-    nng_send_aio(sock->nng, sock->aio); /* ends before it returns: PUB never waits */
-    nng_aio_wait(sock->aio);
-    if (nng_aio_result(sock->aio) != 0)
+    nng_aio *aio;
+    return nng_aio_alloc(&aio, NULL, NULL) == 0 ? aio : NULL;
+}
+
+void sock_sender_free(sock_sender *sender)
+{
+    nng_aio_free(sender);
+}
+
+void sock_publish(struct sock *sock, sock_sender *sender, sock_message *message)
+{
+    nng_aio_set_msg(sender, message);
+    nng_send_aio(sock->nng, sender); /* ends before it returns: PUB never waits */
+    nng_aio_wait(sender);
+    if (nng_aio_result(sender) != 0)
         nng_msg_free(message);
-    nng_aio_set_msg(sock->aio, NULL);
+    nng_aio_set_msg(sender, NULL);
     atomic_fetch_add(&sock->n_published, 1); /* after it: a connection entered now missed it */
 }
 

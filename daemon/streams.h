@@ -2,7 +2,7 @@
  *
  *     slots[2^k]  | hash, ix | . | hash, ix | ...     list[ix] --> struct stream (in order of birth)
  *
- * Knows no loop and no sockets, so that there may be one table per loop. */
+ * Knows no loop and no sockets. */
 #ifndef DAEMON_STREAMS_H
 #define DAEMON_STREAMS_H
 
@@ -29,7 +29,7 @@ struct stream {
     struct stream *next_active;
     float *held; /* [n_values] owned: last values, for `missing: hold`; else NULL */
     struct celltap_journal_place place; /* in the journal's segment */
-    uint32_t hash;
+    uint32_t hash; /* of the name: FNV-1a of 64 bits, folded; the manual says so */
     uint16_t name_bytes;
     char name[]; /* ended by NUL */
 };

@@ -6,7 +6,7 @@
  *     layer     <tap>/<stream>/<layer>/      one per slot and selected layer
  *
  * A message is allocated for as many records as the turn may still bring to it and cut to what was
- * written, so nothing is copied on the way.  The loop's thread only. */
+ * written, so nothing is copied on the way.  Nothing that two shards write lies in one place. */
 #include "daemon/tap.h"
 
 #include <fnmatch.h>
@@ -110,17 +110,31 @@ static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf, cellt
     return 0;
 }
 
-static int tap_make_building(struct tap *tap)
+static int tap_make_building(struct tap_shard *shard, enum conf_group group)
 {
     size_t most = 1;
-    for (size_t i = 0; i < tap->n_plans; i++)
-        if (tap->plans[i].n_layers > most)
-            most = tap->plans[i].n_layers;
-    tap->n_per_slot = tap->conf->group == CONF_GROUP_LAYER ? most : 1;
-    tap->n_building =
-        tap->conf->group == CONF_GROUP_TAP ? 1 : tap->n_per_slot * SERVING_PANEL_WIDTH;
-    tap->building = calloc(tap->n_building, sizeof(*tap->building));
-    return tap->building != NULL ? 0 : -1;
+    for (size_t i = 0; i < shard->n_plans; i++)
+        if (shard->plans[i].n_layers > most)
+            most = shard->plans[i].n_layers;
+    shard->n_per_slot = group == CONF_GROUP_LAYER ? most : 1;
+    shard->n_building = group == CONF_GROUP_TAP ? 1 : shard->n_per_slot * SERVING_PANEL_WIDTH;
+    shard->building = calloc(shard->n_building, sizeof(*shard->building));
+    return shard->building != NULL ? 0 : -1;
+}
+
+static int tap_make_shard(struct tap_shard *shard, const struct conf_tap *conf,
+                          struct serving *const *servings, size_t n_servings)
+{
+    shard->sender = sock_sender_new();
+    shard->plans = calloc(n_servings + 1, sizeof(*shard->plans));
+    if (shard->sender == NULL || shard->plans == NULL)
+        return -1;
+    while (shard->n_plans < n_servings) {
+        struct tap_plan *plan = &shard->plans[shard->n_plans];
+        if (tap_compile(plan, conf, servings[shard->n_plans++]->model) != 0)
+            return -1;
+    }
+    return tap_make_building(shard, conf->group);
 }
 
 struct tap *tap_new(const struct conf_tap *conf, struct serving *const *servings, size_t n_servings)
@@ -129,16 +143,13 @@ struct tap *tap_new(const struct conf_tap *conf, struct serving *const *servings
     if (tap == NULL)
         return NULL;
     tap->conf = conf;
-    tap->plans = calloc(n_servings + 1, sizeof(*tap->plans));
-    if (tap->plans == NULL)
+    tap->shards = calloc(servings[0]->n_shards, sizeof(*tap->shards));
+    if (tap->shards == NULL)
         goto fail;
-    for (tap->n_plans = 0; tap->n_plans < n_servings;) {
-        struct tap_plan *plan = &tap->plans[tap->n_plans];
-        if (tap_compile(plan, conf, servings[tap->n_plans++]->model) != 0)
+    while (tap->n_shards < servings[0]->n_shards)
+        if (tap_make_shard(&tap->shards[tap->n_shards++], conf, servings, n_servings) != 0)
             goto fail;
-    }
-    if (tap_make_building(tap) == 0)
-        return tap;
+    return tap;
 fail:
     tap_free(tap);
     return NULL;
@@ -178,39 +189,47 @@ void tap_conf_free(struct conf_tap *owned)
     free(owned);
 }
 
+static void tap_shard_done(struct tap_shard *shard)
+{
+    for (size_t i = 0; shard->plans != NULL && i < shard->n_plans; i++) {
+        for (size_t j = 0; j < shard->plans[i].n_layers; j++)
+            tap_layer_done(&shard->plans[i].layers[j]);
+        free(shard->plans[i].layers);
+        celltap_model_unref(shard->plans[i].model);
+    }
+    for (size_t i = 0; shard->building != NULL && i < shard->n_building; i++)
+        sock_message_free(shard->building[i].message);
+    free(shard->plans);
+    free(shard->building);
+    sock_sender_free(shard->sender);
+}
+
 void tap_free(struct tap *tap)
 {
     if (tap == NULL)
         return;
     sock_close(tap->sock);
-    for (size_t i = 0; tap->plans != NULL && i < tap->n_plans; i++) {
-        for (size_t j = 0; j < tap->plans[i].n_layers; j++)
-            tap_layer_done(&tap->plans[i].layers[j]);
-        free(tap->plans[i].layers);
-        celltap_model_unref(tap->plans[i].model);
-    }
-    for (size_t i = 0; tap->building != NULL && i < tap->n_building; i++)
-        sock_message_free(tap->building[i].message);
-    free(tap->plans);
-    free(tap->building);
+    for (size_t i = 0; i < tap->n_shards; i++)
+        tap_shard_done(&tap->shards[i]);
+    free(tap->shards);
     tap_conf_free(tap->owned);
     free(tap);
 }
 
 /* ---- messages being written --------------------------------------------------------------- */
 
-static void tap_send(struct tap *tap, struct tap_building *building)
+static void tap_send(struct tap *tap, struct tap_shard *shard, struct tap_building *building)
 {
     if (building->message == NULL)
         return;
     unsigned char *body = sock_message_body(building->message);
     size_t n_bytes = (size_t)(building->writer.at - body);
     sock_message_cut(building->message, n_bytes);
-    sock_publish(tap->sock, building->message);
+    sock_publish(tap->sock, shard->sender, building->message);
     building->message = NULL;
-    tap->n_messages++;
-    tap->n_bytes += n_bytes;
-    tap->n_records += building->n_records;
+    shard->counts.n_messages++;
+    shard->counts.n_bytes += n_bytes;
+    shard->counts.n_records += building->n_records;
 }
 
 static size_t tap_topic(const struct tap *tap, const struct stream *stream, const char *layer,
@@ -256,22 +275,22 @@ static int tap_start(const struct tap *tap, struct tap_building *building,
     return 0;
 }
 
-static void tap_put_layer(struct tap *tap, struct tap_building *building, struct tap_layer *layer,
-                          const struct serving *serving, size_t column_ix,
+static void tap_put_layer(struct tap *tap, struct tap_shard *shard, struct tap_building *building,
+                          struct tap_layer *layer, const celltap_panel *panel, size_t column_ix,
                           const struct engine_column *column, size_t frame_bytes, size_t n_frames)
 {
     const struct stream *stream = column->stream;
     size_t n_bytes = layer->bytes_max + TAP_NAME_BYTES(stream->name_bytes);
     if (building->message != NULL && (size_t)(building->writer.end - building->writer.at) < n_bytes)
-        tap_send(tap, building);
+        tap_send(tap, shard, building);
     if (building->message == NULL &&
         tap_start(tap, building, stream, layer->name, n_bytes, frame_bytes, n_frames) != 0) {
-        tap->n_lost++;
+        shard->counts.n_lost++;
         return;
     }
     for (size_t i = 0; i < layer->n_tensors; i++)
         layer->record[i].values =
-            celltap_panel_tensor(serving->panel, column_ix, layer->layer_ix, layer->tensor_ix[i]);
+            celltap_panel_tensor(panel, column_ix, layer->layer_ix, layer->tensor_ix[i]);
     struct celltap_record record = {.stream = stream->name,
                                     .stream_bytes = stream->name_bytes,
                                     .seq = column->seq,
@@ -283,32 +302,48 @@ static void tap_put_layer(struct tap *tap, struct tap_building *building, struct
     building->n_records++;
 }
 
-void tap_put(struct tap *tap, const struct serving *serving, size_t column_ix,
+void tap_put(struct tap *tap, size_t shard_ix, const struct serving *serving, size_t column_ix,
              const struct engine_column *column, size_t n_left)
 {
-    struct tap_plan *plan = &tap->plans[serving->ix];
+    struct tap_shard *shard = &tap->shards[shard_ix];
+    struct tap_plan *plan = &shard->plans[serving->ix];
     size_t name_bytes = TAP_NAME_BYTES(column->stream->name_bytes);
     bool by_layer = tap->conf->group == CONF_GROUP_LAYER;
-    size_t at = tap->conf->group == CONF_GROUP_TAP ? 0 : column->slot * tap->n_per_slot;
+    size_t at = tap->conf->group == CONF_GROUP_TAP ? 0 : column->slot * shard->n_per_slot;
     for (size_t i = 0; i < plan->n_layers; i++) {
         struct tap_layer *layer = &plan->layers[i];
         size_t frame_bytes = by_layer ? layer->bytes_max + name_bytes
                                       : plan->bytes_max + plan->n_layers * name_bytes;
-        tap_put_layer(tap, &tap->building[by_layer ? at + i : at], layer, serving, column_ix,
-                      column, frame_bytes, n_left / tap->conf->every + 1);
+        tap_put_layer(tap, shard, &shard->building[by_layer ? at + i : at], layer,
+                      serving->shards[shard_ix].panel, column_ix, column, frame_bytes,
+                      n_left / tap->conf->every + 1);
     }
 }
 
-void tap_slot_left(struct tap *tap, size_t slot)
+void tap_slot_left(struct tap *tap, size_t shard_ix, size_t slot)
 {
+    struct tap_shard *shard = &tap->shards[shard_ix];
     if (tap->conf->group == CONF_GROUP_TAP)
         return;
-    for (size_t i = 0; i < tap->n_per_slot; i++)
-        tap_send(tap, &tap->building[slot * tap->n_per_slot + i]);
+    for (size_t i = 0; i < shard->n_per_slot; i++)
+        tap_send(tap, shard, &shard->building[slot * shard->n_per_slot + i]);
 }
 
-void tap_turn_end(struct tap *tap)
+void tap_turn_end(struct tap *tap, size_t shard_ix)
 {
+    struct tap_shard *shard = &tap->shards[shard_ix];
     if (tap->conf->group == CONF_GROUP_TAP)
-        tap_send(tap, &tap->building[0]);
+        tap_send(tap, shard, &shard->building[0]);
+}
+
+struct tap_counts tap_counts(const struct tap *tap)
+{
+    struct tap_counts sum = tap->before;
+    for (size_t i = 0; i < tap->n_shards; i++) {
+        sum.n_records += tap->shards[i].counts.n_records;
+        sum.n_messages += tap->shards[i].counts.n_messages;
+        sum.n_bytes += tap->shards[i].counts.n_bytes;
+        sum.n_lost += tap->shards[i].counts.n_lost;
+    }
+    return sum;
 }

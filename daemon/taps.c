@@ -23,7 +23,7 @@ static uint64_t taps_of_stream(const struct taps *taps, struct stream *stream)
     return stream->taps;
 }
 
-static void taps_stepped(void *arg, const struct serving *serving,
+static void taps_stepped(void *arg, size_t shard_ix, const struct serving *serving,
                          const struct engine_column *columns, size_t n_columns, size_t n_turn_left)
 {
     struct taps *taps = arg;
@@ -36,18 +36,18 @@ static void taps_stepped(void *arg, const struct serving *serving,
             if ((taps_of_stream(taps, columns[j].stream) >> i & 1) == 0 ||
                 columns[j].seq % tap->conf->every != 0)
                 continue;
-            tap_put(tap, serving, j, &columns[j],
+            tap_put(tap, shard_ix, serving, j, &columns[j],
                     together ? n_turn_left + n_columns - 1 - j : columns[j].n_left);
         }
     }
 }
 
-static void taps_left(void *arg, size_t slot)
+static void taps_left(void *arg, size_t shard_ix, size_t slot)
 {
     struct taps *taps = arg;
     for (size_t i = 0; i < TAPS_MAX; i++)
         if (taps->list[i] != NULL)
-            tap_slot_left(taps->list[i], slot);
+            tap_slot_left(taps->list[i], shard_ix, slot);
 }
 
 struct engine_sink taps_sink(struct taps *taps)
@@ -55,11 +55,11 @@ struct engine_sink taps_sink(struct taps *taps)
     return (struct engine_sink){.arg = taps, .stepped = taps_stepped, .left = taps_left};
 }
 
-void taps_turn_end(struct taps *taps)
+void taps_turn_end(struct taps *taps, size_t shard_ix)
 {
     for (size_t i = 0; i < TAPS_MAX; i++)
         if (taps->list[i] != NULL)
-            tap_turn_end(taps->list[i]);
+            tap_turn_end(taps->list[i], shard_ix);
 }
 
 size_t taps_n_dynamic(const struct taps *taps)

@@ -3,7 +3,8 @@
  *     engine --stepped--> for each tap with a subscriber that selects the stream: tap_put
  *
  * Which taps select a stream is kept in the stream as one bit per tap, and found again after a
- * change of the taps.  The loop's thread only. */
+ * change of the taps.  The loop's thread only, but for the sink and taps_turn_end, which are called for
+ * each shard on the thread that steps it, while the loop waits. */
 #ifndef DAEMON_TAPS_H
 #define DAEMON_TAPS_H
 
@@ -31,7 +32,7 @@ size_t taps_n_dynamic(const struct taps *taps);
 void taps_close(struct taps *taps, struct tap *tap); /* removes and frees */
 void taps_done(struct taps *taps);
 
-void taps_turn_end(struct taps *taps);
+void taps_turn_end(struct taps *taps, size_t shard_ix);
 
 /* Closes the taps by request that nobody wants any more. */
 void taps_expire(struct taps *taps, uint64_t now_ms);

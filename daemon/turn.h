@@ -1,11 +1,13 @@
 /* turn.h - one turn of the loop: what has arrived is taken, stepped, published, acknowledged.
  *
  *     intake --> engine_take --> (commit) --> engine_step --> taps --> replies
+ *                                             by one thread per shard, if it is worth it
  *
- * The loop's thread only. */
+ * Called on the loop's thread only. */
 #ifndef DAEMON_TURN_H
 #define DAEMON_TURN_H
 
+#include "daemon/crew.h"
 #include "daemon/engine.h"
 #include "daemon/intake.h"
 #include "daemon/journal.h"
@@ -22,6 +24,7 @@ struct turn {
     struct turn_job jobs[TURN_MESSAGES];
     bool carried;            /* jobs[0] is a message that the turn before has not finished */
     struct journal *journal; /* borrowed; NULL: none */
+    struct crew *crew;       /* borrowed; NULL: one shard */
     uint64_t n_turns;
     uint64_t n_messages; /* finished since the start */
 };

@@ -115,6 +115,7 @@ START_TEST(test_load_with_least_then_defaults)
     ck_assert_str_eq(conf->state_dir, "/var/lib/celltap");
     ck_assert_uint_eq(conf->max_message_bytes, 4 << 20);
     ck_assert_uint_eq(conf->max_streams, 100000);
+    ck_assert_uint_eq(conf->threads, 1);
     ck_assert_uint_eq(conf->n_models, 1);
     ck_assert_str_eq(conf->models[0].name, "pump");
     ck_assert_uint_eq(conf->models[0].line, 1);
@@ -236,12 +237,13 @@ START_TEST(test_reload_check_when_directory_changes_then_refused)
     struct conf *old = load(least);
     struct conf *same = load("models: [{name: new, file: m.onnx}]\nmax_streams: 5\n");
     struct conf *moved = load("models: [{name: new, file: m.onnx}]\n"
-                              "runtime_dir: /tmp\nstate_dir: /tmp\n");
+                              "runtime_dir: /tmp\nstate_dir: /tmp\nthreads: 4\n");
     struct conf_errors errors;
     ck_assert_int_eq(conf_reload_check(old, same, &errors), 0);
     conf_errors_done(&errors);
     ck_assert_int_eq(conf_reload_check(old, moved, &errors), -1);
-    ck_assert_uint_eq(errors.n, 2);
+    ck_assert_uint_eq(errors.n, 3);
+    ck_assert_ptr_nonnull(strstr(errors.text, "`threads` cannot change from 1 to 4 while"));
     ck_assert_ptr_nonnull(strstr(errors.text, "c.yaml: `runtime_dir` cannot change from "
                                               "/run/celltap to /tmp while running; restart"));
     ck_assert_ptr_nonnull(strstr(errors.text, "`state_dir`"));

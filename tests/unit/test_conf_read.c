@@ -41,9 +41,9 @@ static const struct fault {
     {MODEL "control: off\n",
      "c.yaml:2:10: `control` must be a map, not a text; write `control: {listen: "
      "[\"ipc:///run/celltap/control.ipc\"]}`"},
-    {MODEL "web: {}\nthreads: 2\n",
+    {MODEL "web: {}\nthreads: 65\n",
      "c.yaml:2:1: `web` is not in this release of celltap; remove it\n"
-     "c.yaml:3:1: `threads` is not in this release of celltap; remove it"},
+     "c.yaml:3:10: `threads` is 65; it must be from 1 to 64"},
     {"models: [{name: m, file: m.onnx, forecast: {}, detector: none, units: 5}]\n",
      "c.yaml:1:34: `forecast` is not in this release of celltap; remove it\n"
      "c.yaml:1:48: `detector` is not in this release of celltap; remove it\n"
@@ -200,10 +200,10 @@ START_TEST(test_load_of_many_faults_then_all_told_in_order)
                       "  - {name: a/b, fil: m.onnx}\n"
                       "  - {name: c, file: /nowhere}\n"
                       "taps: [{name: t, every: x, journal: y}]\n"
-                      "threads: 4\n");
+                      "threads: 0\n");
     static const char *const lines[] = {
         "c.yaml:1:14: ", "c.yaml:3:5: ",  "c.yaml:3:12: ", "c.yaml:3:17: ",
-        "c.yaml:4:21: ", "c.yaml:5:25: ", "c.yaml:5:28: ", "c.yaml:6:1: "};
+        "c.yaml:4:21: ", "c.yaml:5:25: ", "c.yaml:5:28: ", "c.yaml:6:10: "};
     char *at = text;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         ck_assert_msg(strncmp(at, lines[i], strlen(lines[i])) == 0, "%s expected at\n%s", lines[i],
