@@ -19,7 +19,7 @@
 #include "lib/journal/le.h"
 #include "lib/journal/segment.h"
 
-#define READER_WINDOW_BYTES ((size_t)512 * 1024)
+#define READER_WINDOW_BYTES ((size_t)64 * 1024)
 
 struct reader_stream {
     uint64_t model_hash;

@@ -131,7 +131,8 @@ def test_states_when_no_snapshot_is_whole_then_from_the_reset_or_said():
             [os.path.join(D.BUILD, "celltap"), "journal", "verify", "--journal", journal],
             capture_output=True, text=True, check=False)
         cases.same(restart_error.returncode, 0, restart_error.stderr)
-        daemon.process.kill()
+        daemon.process.kill()  # its end would be another snapshot
+        daemon.process.wait()
 
 
 def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""42_journal_faults.py - this proves that a disk that fails costs time and no acknowledged frame.
+
+Disk full, failing, read-only: replies stop, PULL waits, taps go on with what is in, status and
+systemd hear why, and it goes on by itself.  A damaged journal stops the start with segment, offset
+and the command that cuts it; a torn end is cut and said.
+"""
+import errno
+import os
+import subprocess
+import sys
+import tempfile
+
+import msgpack
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import cases
+import celltap
+import daemon as D
+import journal as J
+import sp
+
+if "san" in os.path.basename(D.BUILD) or os.environ.get("CELLTAP_WRAP"):
+    print("a sanitizer wants to be the first library itself")
+    sys.exit(77)
+
+FOLDER = tempfile.TemporaryDirectory()
+PRELOAD = os.path.join(FOLDER.name, "disk_fault.so")
+FAULT = os.path.join(FOLDER.name, "fault")
+subprocess.run(["cc", "-shared", "-fPIC", "-o", PRELOAD,
+                os.path.join(D.ROOT, "tests/support/preload/disk_fault.c"), "-ldl"], check=True)
+
+
+def set_fault(text):
+    with open(FAULT + ".new", "w", encoding="ascii") as file:
+        file.write(text)
+    os.rename(FAULT + ".new", FAULT)
+
+
+def started(**journal):
+    set_fault("")
+    daemon = D.Daemon(start=False, environment={"LD_PRELOAD": PRELOAD, "DISK_FAULT": FAULT})
+    daemon.config = daemon.default(journal=journal)
+    daemon.write(daemon.config)
+    daemon.start()
+    return daemon, os.path.join(daemon.directory, "journal")
+
+
+def status_of(daemon):
+    return daemon.status()["journal"]
+
+
+def fails_and_recovers(kind, number, sync):
+    daemon, journal = started(sync=sync, sync_interval_ms=20)
+    with daemon, sp.Req(daemon.url("ack")) as req, sp.Push(daemon.url("ingest")) as push:
+        sub = daemon.subscribe(daemon.url("all"))
+        cases.same(D.feed(req, [D.frame("s", [1, 2, 3])])["accepted"], 1)
+        set_fault("%s %d" % (kind, number))
+        first = req.ask(D.frame("s", [2, 3, 4]))
+        D.wait_until(lambda: status_of(daemon)["fault"], "the fault")
+        text = os.strerror(number)
+        assert text in status_of(daemon)["fault"], status_of(daemon)
+        daemon.wait_log("no frames are taken")
+        D.wait_until(lambda: any(line.startswith("STATUS=journal: ") and text in line
+                                 for line in daemon.notifications()), "STATUS=")
+        D.records(sub, 2 * 5)  # what was in is published
+        push.send(b"".join(D.frame("p", [i, i, i]) for i in range(10)))
+        second = req.ask(D.frame("s", [3, 4, 5]))
+        D.wait_until(lambda: daemon.status()["queue_messages"] >= 2, "frames that wait")
+        cases.same(daemon.status()["accepted"], 2)
+        assert "cannot be written" in daemon.control("reload")["error"]
+        set_fault("")
+        answers = dict(req.answer() for _ in range(2))
+        if kind == "write" or sync == "always":
+            cases.same(set(answers), {first, second})
+        for answer in answers.values():
+            cases.same(msgpack.unpackb(answer)["accepted"], 1)
+        daemon.wait_log("going on")
+        cases.same(status_of(daemon)["fault"], "")
+        daemon.wait_accepted(13)
+        sub.close()
+        daemon.process.kill()
+        daemon.process.wait()
+        got = [(e["stream"], e["seq"]) for e in J.read(journal)]
+        cases.same(sorted(got), sorted([("s", i) for i in (1, 2, 3)] +
+                                       [("p", i) for i in range(1, 11)]), "each once")
+
+
+def test_disk_when_full_then_waits_and_goes_on():
+    for sync in ("always", "interval", "off"):
+        fails_and_recovers("write", errno.ENOSPC, sync)
+
+
+def test_disk_when_read_only_or_failing_then_waits_and_goes_on():
+    fails_and_recovers("write", errno.EROFS, "interval")
+    fails_and_recovers("write", errno.EIO, "always")
+
+
+def test_sync_when_it_fails_then_all_is_written_again():
+    fails_and_recovers("sync", errno.EIO, "always")
+
+
+def test_end_when_the_disk_is_full_then_still_ends():
+    daemon, _ = started()
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        set_fault("write 28")
+        req.ask(D.frame("s", [2, 3, 4]))
+        D.wait_until(lambda: status_of(daemon)["fault"], "the fault")
+        cases.same(daemon.terminate(), 0)
+
+
+def filled(daemon, n=6):
+    with sp.Req(daemon.url("ack")) as req:
+        for i in range(n):
+            D.feed(req, [D.frame("s", [i, i, i])])
+
+
+def refused(daemon):
+    daemon.notify.close()
+    daemon.start(wait=False)
+    cases.same(daemon.wait_end(), 1)
+    return [line for line in daemon.log().splitlines() if " err: " in line][-1]
+
+
+def test_journal_when_damaged_then_refuses_to_start_and_the_command_cuts():
+    daemon, journal = started(sync="always")
+    with daemon:
+        filled(daemon)
+        cases.same(daemon.terminate(), 0)
+        path = J.path(journal, 0, "seg")
+        starts = [position for position, _, _ in J.records(journal)]
+        with open(path, "r+b") as file:
+            file.seek(starts[3] + 40)
+            byte = file.read(1)
+            file.seek(starts[3] + 40)
+            file.write(bytes([byte[0] ^ 16]))
+        line = refused(daemon)
+        assert "0000000000000000.seg, offset %d" % starts[3] in line, line
+        command = line[line.index("`celltap ") + 9:]
+        command = command[:command.index("`")].split()
+        cases.same(command, ["journal", "verify", "--cut", "--journal", journal])
+        done = celltap.run("journal", "verify", "--journal", journal, check=1)
+        assert "damaged" in done.err and "offset %d" % starts[3] in done.err, done.err
+        assert "cut at position %d" % starts[3] in celltap.run(*command).out
+        daemon.notify.close()
+        daemon.start()
+        stream, = daemon.control("streams")["streams"]
+        cases.same(stream["seq"], 3)
+
+
+def test_end_when_torn_then_cut_and_said():
+    daemon, journal = started(sync="always")
+    with daemon:
+        filled(daemon)
+        daemon.process.kill()
+        daemon.process.wait()
+        size = os.path.getsize(J.path(journal, 0, "seg"))
+        os.truncate(J.path(journal, 0, "seg"), size - 7)
+        daemon.notify.close()
+        daemon.start()
+        daemon.wait_log("had not been synced are cut off")
+        stream, = daemon.control("streams")["streams"]
+        cases.same(stream["seq"], 5)
+
+
+def test_snapshot_when_not_whole_then_an_older_one():
+    daemon, journal = started()
+    with daemon:
+        for i in range(2):
+            filled(daemon)
+            daemon.control("snapshot")
+            D.wait_until(lambda: status_of(daemon)["snapshots"] == i + 1, "a snapshot")
+        daemon.process.kill()
+        daemon.process.wait()
+        path = J.path(journal, J.names(journal, "snap")[-1], "snap")
+        with open(path, "r+b") as file:
+            file.seek(70)
+            file.write(b"?!")
+        daemon.notify.close()
+        daemon.start()
+        daemon.wait_log("an older one is taken")
+        stream, = daemon.control("streams")["streams"]
+        cases.same((stream["seq"], stream["frames"]), (12, 12))
+
+
+if __name__ == "__main__":
+    cases.run(globals())

@@ -1,0 +1,57 @@
+/* disk_fault.c - stands before the C library's pwrite and fdatasync: a disk that fails on demand.
+ *
+ *     $DISK_FAULT   a file: "write 28" or "sync 5" (an errno); empty or absent: all is well
+ *
+ * Only files of a journal's segments are concerned.  Loaded with LD_PRELOAD by a test. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+ssize_t pwrite64(int fd, const void *bytes, size_t n_bytes, off64_t at);
+
+/* 0, or the errno with which this call is to fail. */
+static int fault(int fd, const char *call)
+{
+    char link[64], path[512], what[16] = "";
+    int number = 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    FILE *file = n > 0 && getenv("DISK_FAULT") != NULL ? fopen(getenv("DISK_FAULT"), "re") : NULL;
+    if (file == NULL)
+        return 0;
+    path[n] = '\0';
+    if (fscanf(file, "%15s %d", what, &number) != 2)
+        number = 0;
+    fclose(file);
+    return strstr(path, ".seg") != NULL && strcmp(what, call) == 0 ? number : 0;
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t n_bytes, off_t at)
+{
+    ssize_t (*next)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite");
+    int number = fault(fd, "write");
+    if (number == 0)
+        return next(fd, bytes, n_bytes, at);
+    errno = number;
+    return -1;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t n_bytes, off64_t at)
+{
+    return pwrite(fd, bytes, n_bytes, at);
+}
+
+int fdatasync(int fd)
+{
+    int (*next)(int) = dlsym(RTLD_NEXT, "fdatasync");
+    int number = fault(fd, "sync");
+    if (number == 0)
+        return next(fd);
+    errno = number;
+    return -1;
+}
