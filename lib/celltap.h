@@ -95,6 +95,17 @@ CELLTAP_API int celltap_model_load_bytes(const void *data, size_t n_bytes,
                                          celltap_model **ret_model,
                                          struct celltap_diagnosis *reterr);
 
+/* The built-in model: a fixed random LSTM, layer "reservoir", the same on every machine.  Its states
+ * are features of any sensors, and what a detector can watch without training.  n_values: 1 to
+ * 4096; n_units: 1 to 1024.  CELLTAP_EINVAL, CELLTAP_ENOMEM. */
+CELLTAP_API int celltap_model_reservoir(size_t n_values, size_t n_units, celltap_model **ret_model);
+
+/* The same as the bytes of an ONNX file, which loads as the same model.  Returns how many there are;
+ * they are written if that is at most max_bytes (so ask with NULL and 0 first).  0: an argument is
+ * out of its range, or there is no memory. */
+CELLTAP_API size_t celltap_reservoir_onnx(size_t n_values, size_t n_units, void *ret_bytes,
+                                          size_t max_bytes);
+
 CELLTAP_API celltap_model *celltap_model_ref(celltap_model *model);
 CELLTAP_API void celltap_model_unref(celltap_model *model); /* NULL is fine */
 
@@ -173,6 +184,143 @@ CELLTAP_API int celltap_step_many(celltap_panel *panel, celltap_stream *const *s
  * the new values at the same address.  NULL for an index out of range. */
 CELLTAP_API const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix,
                                               size_t layer_ix, size_t tensor_ix);
+
+/* ---- detectors: do the sensors behave abnormally? ------------------------------------------ */
+
+/* A detector watches one stream: how unusual the states inside the network are (h and c of all its
+ * recurrent layers), how wrong its forecasts were, and whether a sensor left its range.  It learns
+ * from the first `warmup` timesteps, which are to be stepped up to three times:
+ *
+ *     scale     mean and deviation of each channel (not with CELLTAP_SCALE_NONE)
+ *     learn     mean and covariance of the states and of the forecasts' errors, and the ranges
+ *     level     how far calm timesteps stray
+ *     score     from then on, every timestep
+ *
+ *     celltap_detector_input(detector, values, ts_ns, x);
+ *     celltap_step(panel, stream, x, celltap_model_n_values(model));
+ *     celltap_detector_step(detector, panel, 0, values, &score);
+ *     if (score.rewind)     celltap_stream_reset(stream), and the same frames again from the first
+ *
+ * A caller who cannot step the same frames again goes on with the next ones: each phase then takes
+ * `warmup` timesteps more.  Constant memory and time, no look-ahead, no libm: the scores have the
+ * same bits on every machine and kernel. */
+typedef struct celltap_detector celltap_detector;
+
+enum celltap_scale {
+    CELLTAP_SCALE_MODEL, /* the model scales its inputs itself: it gets the values as they come */
+    CELLTAP_SCALE_LEARN, /* it gets them standardised by the warm-up, clipped to +-6 */
+    CELLTAP_SCALE_NONE   /* they come standardised: it gets them clipped to +-6 */
+};
+
+enum celltap_clock {
+    CELLTAP_CLOCK_NONE,
+    CELLTAP_CLOCK_DAY /* the model's last two inputs are sine and cosine of the time of day, UTC */
+};
+
+struct celltap_detector_options {
+    size_t warmup;            /* timesteps, 32 to 10^7; 750 */
+    double threshold;         /* of the score, above which is an event; 2.7 */
+    double level_state;       /* level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
+    double level_error;       /* the same for forecasts; 1.5 */
+    double smooth;            /* of distances, timesteps, at least 1; 8 */
+    double refractory;        /* timesteps until an event is half forgotten; 100 */
+    double forget;            /* timesteps until the history of distances has faded to 1/e; 2000 */
+    enum celltap_scale scale; /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
+    enum celltap_clock clock; /* CELLTAP_CLOCK_NONE */
+    const char *forecast;     /* which graph output predicts the channels; NULL: the first that has
+                                 channels x horizons values, if any; "none": none */
+    const size_t *horizons;   /* how many timesteps ahead, rising; the output holds all channels of
+                                 the first, then of the second, and so on; NULL: 1 */
+    size_t n_horizons;        /* up to 64 */
+};
+
+/* The values above. */
+CELLTAP_API void celltap_detector_defaults(const celltap_model *model,
+                                           struct celltap_detector_options *ret_options);
+
+enum celltap_phase {
+    CELLTAP_PHASE_SCALE,
+    CELLTAP_PHASE_LEARN,
+    CELLTAP_PHASE_LEVEL,
+    CELLTAP_PHASE_SCORE
+};
+
+enum celltap_view { CELLTAP_VIEW_STATE, CELLTAP_VIEW_ERROR, CELLTAP_N_VIEWS };
+
+/* A timestep's verdict.  All 0 before CELLTAP_PHASE_SCORE; never NaN. */
+struct celltap_score {
+    enum celltap_phase phase;  /* in which this timestep was */
+    bool rewind;               /* the phase is over: step the same frames again */
+    bool event;                /* score >= threshold */
+    bool alarm;                /* from an event or a level passed until g and level are low again */
+    bool begin, end;           /* the alarm began or ended at this timestep */
+    double score;              /* g, or 0 while an earlier one of that size is still remembered */
+    double g;                  /* minus log10 of the probability, of both views and the ranges */
+    double level;              /* of the view that is highest; 1: the level alarm begins */
+    double s[CELLTAP_N_VIEWS]; /* smoothed distance */
+    double g_view[CELLTAP_N_VIEWS]; /* state: with the ranges */
+};
+
+/* Takes a reference to the model.  CELLTAP_EINVAL (an option is out of its range, or nothing in
+ * the model can be watched), CELLTAP_ENOMEM; *reterr, if not NULL, says why. */
+CELLTAP_API int celltap_detector_new(celltap_model *model,
+                                     const struct celltap_detector_options *options,
+                                     celltap_detector **ret_detector,
+                                     struct celltap_diagnosis *reterr);
+CELLTAP_API void celltap_detector_free(celltap_detector *detector); /* NULL is fine */
+
+/* Values of a frame: the model's, without the clock's two. */
+CELLTAP_API size_t celltap_detector_n_channels(const celltap_detector *detector);
+
+/* Bytes that it keeps now: more during the warm-up. */
+CELLTAP_API size_t celltap_detector_bytes(const celltap_detector *detector);
+
+/* What the network gets: values [n_channels] scaled as the options say, then the clock.  NaN and
+ * infinite ones are missing and become the channel's last value (its mean, or 0, before any).
+ * ret_x: [celltap_model_n_values]. */
+CELLTAP_API void celltap_detector_input(celltap_detector *detector, const float *values,
+                                        int64_t ts_ns, float *ret_x);
+
+/* Judges the timestep that the panel's column has just computed.  values: as above; a missing one
+ * has no range and no error.  CELLTAP_EINVAL (another model's panel, no such column): nothing has
+ * changed then. */
+CELLTAP_API int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel,
+                                      size_t column_ix, const float *values,
+                                      struct celltap_score *ret_score);
+
+/* All over again, with a new warm-up.  CELLTAP_ENOMEM: nothing has changed then. */
+CELLTAP_API int celltap_detector_reset(celltap_detector *detector);
+
+/* The stream was reset; what has been learnt stays.  The next 20 timesteps have no score. */
+CELLTAP_API void celltap_detector_resume(celltap_detector *detector);
+
+struct celltap_channel_share {
+    size_t channel_ix;
+    double value, expected; /* in the values' own unit; expected: the forecast, else the mean */
+    double share;           /* of what is unusual, 0 to 1 */
+};
+
+struct celltap_unit_share {
+    size_t layer_ix, tensor_ix, unit_ix;
+    double deviation; /* standard deviations from what the units before it let expect */
+};
+
+/* Which channels and units make the timestep unusual that celltap_detector_step was called for
+ * last, the strongest first: up to n_max; returns how many.  0 before CELLTAP_PHASE_SCORE. */
+CELLTAP_API size_t celltap_detector_channels(celltap_detector *detector, const float *values,
+                                             struct celltap_channel_share *ret_shares,
+                                             size_t n_max);
+CELLTAP_API size_t celltap_detector_units(celltap_detector *detector, const celltap_panel *panel,
+                                          size_t column_ix, struct celltap_unit_share *ret_shares,
+                                          size_t n_max);
+
+/* All of a detector as bytes, the same on every machine, as many as save_bytes says now.  load
+ * takes them for a detector of the same model and options.  CELLTAP_ESTATE, CELLTAP_ENOMEM:
+ * nothing has changed then. */
+CELLTAP_API size_t celltap_detector_save_bytes(const celltap_detector *detector);
+CELLTAP_API void celltap_detector_save(const celltap_detector *detector, void *ret_bytes);
+CELLTAP_API int celltap_detector_load(celltap_detector *detector, const void *bytes,
+                                      size_t n_bytes);
 
 #ifdef __cplusplus
 }

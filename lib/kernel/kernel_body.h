@@ -25,6 +25,7 @@
 
 #include "lib/kernel/kernel_gru.h"
 #include "lib/kernel/kernel_reduce.h"
+#include "lib/kernel/kernel_whiten.h"
 
 extern const struct kernel VOCABULARY_TABLE;
 const struct kernel VOCABULARY_TABLE = {
@@ -45,4 +46,5 @@ const struct kernel VOCABULARY_TABLE = {
             [KERNEL_LOG_SOFTMAX] = reduce_log_softmax,
         },
     .norm = norm_step,
+    .whiten = whiten_step,
 };

@@ -52,6 +52,11 @@ void celltap_panel_free(celltap_panel *panel)
     alloc_free(panel);
 }
 
+const struct celltap_model *panel_model(const celltap_panel *panel)
+{
+    return panel->model;
+}
+
 /* Marks each stream as taken, so that one given twice shows, and takes the marks off again. */
 static int panel_check_streams(const struct celltap_panel *panel, celltap_stream *const *streams,
                                const float *const *x, size_t n_streams)

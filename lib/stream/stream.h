@@ -16,4 +16,7 @@ struct celltap_stream {
     _Alignas(ALLOC_ALIGN) float states[]; /* [model->n_states] */
 };
 
+/* panel.c: the model whose streams a panel steps. */
+const struct celltap_model *panel_model(const celltap_panel *panel);
+
 #endif

@@ -1,0 +1,74 @@
+/* detector.h - the inside of a detector.
+ *
+ *     | celltap_detector | taps | horizons | channels | rings | mean, whiten of each view | u |
+ *     | warm: scatter and scratch of each view, histograms |   only until the warm-up is over
+ *
+ * Each line is one allocation. */
+#ifndef LIB_DETECT_DETECTOR_H
+#define LIB_DETECT_DETECTOR_H
+
+#include "lib/celltap.h"
+#include "lib/detect/view.h"
+
+#define DETECTOR_SKIP         20   /* timesteps from a fresh state, of which nothing is learnt */
+#define DETECTOR_LEVELS       1024 /* bins for the quantile of s, over log1p(s) */
+#define DETECTOR_CLIP         6.0  /* standard deviations, of what the network gets */
+#define DETECTOR_CLOCK_INPUTS 2
+#define DETECTOR_HORIZONS_MAX 64
+
+/* A tensor of states. */
+struct detector_tap {
+    size_t layer_ix, tensor_ix, n;
+};
+
+struct detector_channel {
+    double mean, deviation; /* while they are learnt: the sum of squares */
+    double low, high;       /* the range seen so far, standardised; low > high: none */
+    double excess;          /* now: how far beyond its range, as a share of that */
+    double n;               /* values the mean is of */
+    float last;             /* NaN: none yet */
+};
+
+struct detector_warm {
+    struct view_warm views[CELLTAP_N_VIEWS];
+    uint32_t levels[CELLTAP_N_VIEWS][DETECTOR_LEVELS], n_levels;
+};
+
+struct celltap_detector {
+    struct celltap_model *model; /* ref */
+    struct celltap_detector_options options;
+    size_t n_channels, n_taps;
+    const struct detector_tap *taps;   /* [n_taps] */
+    size_t forecast_ix;                /* of @output's tensors */
+    size_t *horizons;                  /* [options.n_horizons] */
+    struct detector_channel *channels; /* [n_channels] */
+    float *rings;   /* forecasts still to come true: [horizons[0]][n_channels], [horizons[1]].. */
+    size_t n_rings; /* floats */
+    float *errors;  /* [n_horizons][n_channels]: now, standardised; NaN: unknown */
+    struct view views[CELLTAP_N_VIEWS];
+    float *u; /* scratch, as long as the longest view */
+    enum celltap_phase phase;
+    uint64_t t;       /* timesteps of this phase */
+    uint64_t n_quiet; /* timesteps from now of which nothing is learnt and that have no score */
+    double memory;    /* of the refractory rule */
+    double fade;      /* of the memory, in a timestep */
+    bool is_alarm;
+    size_t n_bytes;             /* of this allocation */
+    size_t n_warm_bytes;        /* of the other, when it is there */
+    struct detector_warm *warm; /* owned; NULL: learnt */
+};
+
+/* A new phase begins, or the stream was reset: what is remembered of the moment is forgotten. */
+void detector_forget_moment(struct celltap_detector *detector);
+
+/* Takes the memory of a warm-up.  NULL: out of memory. */
+struct detector_warm *detector_warm_new(const struct celltap_detector *detector);
+
+/* u [view_padded(d)] of a view at this timestep. */
+void detector_gather(struct celltap_detector *detector, enum celltap_view view,
+                     const celltap_panel *panel, size_t column_ix);
+
+/* A value in standard deviations from its mean; NaN: missing. */
+double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value);
+
+#endif

@@ -1,0 +1,191 @@
+/* detector_save.c - a detector as bytes, and back: one list of what it consists of, walked both ways.
+ *
+ *     | "ctapD1" | model's hash | phase | length | scale, clock, forecast | all else ... | check |
+ *
+ * All little-endian.  Loading looks at length, check, model and options first; then only memory can
+ * be missing, and nothing has changed yet. */
+#include <string.h>
+
+#include "lib/base/alloc.h"
+#include "lib/detect/detector.h"
+#include "lib/model/model.h"
+
+#define SAVE_MAGIC       0x314470617463u /* "ctapD1", the version with it */
+#define SAVE_HEAD_WORDS  8
+#define SAVE_PHASE       2 /* of the words */
+#define SAVE_CHECK_BYTES 8
+
+enum save_way { SAVE_COUNT, SAVE_PUT, SAVE_GET };
+
+struct save {
+    enum save_way way;
+    unsigned char *to;         /* SAVE_PUT */
+    const unsigned char *from; /* SAVE_GET */
+    size_t n_bytes;            /* so far */
+};
+
+/* n_items of item_bytes (4 or 8) each. */
+static void save_items(struct save *save, void *items, size_t n_items, size_t item_bytes)
+{
+    unsigned char *item = items;
+    for (size_t i = 0; i < n_items && save->way != SAVE_COUNT; i++, item += item_bytes) {
+        size_t at = save->n_bytes + i * item_bytes;
+        uint64_t bits = 0;
+        uint32_t half;
+        if (save->way == SAVE_GET) {
+            for (size_t k = 0; k < item_bytes; k++)
+                bits |= (uint64_t)save->from[at + k] << (8 * k);
+            half = (uint32_t)bits;
+            memcpy(item, item_bytes == 8 ? (void *)&bits : (void *)&half, item_bytes);
+            continue;
+        }
+        memcpy(item_bytes == 8 ? (void *)&bits : (void *)&half, item, item_bytes);
+        bits = item_bytes == 8 ? bits : half;
+        for (size_t k = 0; k < item_bytes; k++)
+            save->to[at + k] = (unsigned char)(bits >> (8 * k));
+    }
+    save->n_bytes += n_items * item_bytes;
+}
+
+#define SAVE(save, items, n) save_items(save, items, n, sizeof *(items))
+
+static void save_bool(struct save *save, bool *flag)
+{
+    uint32_t word = *flag;
+    SAVE(save, &word, 1);
+    *flag = word != 0;
+}
+
+static void save_view(struct save *save, struct view *view)
+{
+    SAVE(save, view->mean, view->d);
+    SAVE(save, view->whiten, view_n_whiten(view->d));
+    SAVE(save, &view->s, 1);
+    SAVE(save, &view->g, 1);
+    SAVE(save, &view->level, 1);
+    save_bool(save, &view->is_high);
+    SAVE(save, view->tail.bins, TAIL_BINS);
+    SAVE(save, &view->tail.total, 1);
+    SAVE(save, &view->tail.weight, 1);
+}
+
+static void save_warm(struct save *save, const struct celltap_detector *detector,
+                      struct detector_warm *warm)
+{
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
+        SAVE(save, &warm->views[v].n, 1);
+        SAVE(save, warm->views[v].mean, detector->views[v].d);
+        SAVE(save, warm->views[v].scatter, view_n_scatter(detector->views[v].d));
+        SAVE(save, warm->levels[v], DETECTOR_LEVELS);
+    }
+    SAVE(save, &warm->n_levels, 1);
+}
+
+/* All that changes in a detector, but for its phase. */
+static void save_detector(struct save *save, struct celltap_detector *detector)
+{
+    SAVE(save, &detector->t, 1);
+    SAVE(save, &detector->n_quiet, 1);
+    SAVE(save, &detector->memory, 1);
+    save_bool(save, &detector->is_alarm);
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        struct detector_channel *channel = &detector->channels[i];
+        double *const numbers[] = {&channel->mean, &channel->deviation, &channel->low,
+                                   &channel->high, &channel->excess,    &channel->n};
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+            SAVE(save, numbers[k], 1);
+        SAVE(save, &channel->last, 1);
+    }
+    SAVE(save, detector->rings, detector->n_rings);
+    SAVE(save, detector->errors, detector->views[CELLTAP_VIEW_ERROR].d);
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        save_view(save, &detector->views[v]);
+    if (detector->warm != NULL)
+        save_warm(save, detector, detector->warm);
+}
+
+/* What must be the same in a detector that takes the bytes. */
+static void save_head(struct save *save, const struct celltap_detector *detector, size_t n_bytes)
+{
+    const struct celltap_detector_options *options = &detector->options;
+    uint64_t words[SAVE_HEAD_WORDS] = {
+        SAVE_MAGIC,     detector->model->hash, detector->phase,       n_bytes,
+        options->scale, options->clock,        detector->forecast_ix, options->n_horizons};
+    SAVE(save, words, SAVE_HEAD_WORDS);
+    for (size_t i = 0; i < options->n_horizons; i++) {
+        uint64_t horizon = options->horizons[i];
+        SAVE(save, &horizon, 1);
+    }
+}
+
+/* FNV-1a: finds what was torn or cut, not what somebody has forged. */
+static uint64_t save_check(const unsigned char *bytes, size_t n_bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n_bytes; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* ---- the public face ---------------------------------------------------------------------- */
+
+size_t celltap_detector_save_bytes(const celltap_detector *detector)
+{
+    struct celltap_detector copy = *detector;
+    struct save save = {.way = SAVE_COUNT};
+    save_head(&save, &copy, 0);
+    save_detector(&save, &copy);
+    return save.n_bytes + SAVE_CHECK_BYTES;
+}
+
+void celltap_detector_save(const celltap_detector *detector, void *ret_bytes)
+{
+    struct celltap_detector copy = *detector;
+    struct save save = {.way = SAVE_PUT, .to = ret_bytes};
+    save_head(&save, &copy, celltap_detector_save_bytes(detector));
+    save_detector(&save, &copy);
+    uint64_t check = save_check(ret_bytes, save.n_bytes);
+    SAVE(&save, &check, 1);
+}
+
+/* True if the bytes are whole and of a detector like this one. */
+static bool save_fits(const struct celltap_detector *like, const unsigned char *bytes,
+                      size_t n_bytes)
+{
+    unsigned char head[(SAVE_HEAD_WORDS + DETECTOR_HORIZONS_MAX) * sizeof(uint64_t)];
+    struct save made = {.way = SAVE_PUT, .to = head};
+    uint64_t check;
+    if (n_bytes != celltap_detector_save_bytes(like))
+        return false;
+    save_head(&made, like, n_bytes);
+    if (memcmp(head, bytes, made.n_bytes) != 0)
+        return false;
+    struct save end = {.way = SAVE_GET, .from = bytes, .n_bytes = n_bytes - SAVE_CHECK_BYTES};
+    SAVE(&end, &check, 1);
+    return check == save_check(bytes, n_bytes - SAVE_CHECK_BYTES);
+}
+
+int celltap_detector_load(celltap_detector *detector, const void *bytes, size_t n_bytes)
+{
+    struct celltap_detector like = *detector;
+    struct save save = {.way = SAVE_GET, .from = bytes};
+    uint64_t words[SAVE_HEAD_WORDS];
+    if (n_bytes < sizeof words)
+        return CELLTAP_ESTATE;
+    SAVE(&save, words, SAVE_HEAD_WORDS);
+    if (words[SAVE_PHASE] > CELLTAP_PHASE_SCORE)
+        return CELLTAP_ESTATE;
+    like.phase = (enum celltap_phase)words[SAVE_PHASE];
+    like.warm = like.phase == CELLTAP_PHASE_SCORE ? NULL : detector_warm_new(detector);
+    if (like.phase != CELLTAP_PHASE_SCORE && like.warm == NULL)
+        return CELLTAP_ENOMEM;
+    if (!save_fits(&like, bytes, n_bytes)) {
+        alloc_free(like.warm);
+        return CELLTAP_ESTATE;
+    }
+    save.n_bytes += like.options.n_horizons * sizeof(uint64_t);
+    save_detector(&save, &like);
+    alloc_free(detector->warm);
+    *detector = like;
+    return 0;
+}

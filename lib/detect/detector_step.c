@@ -1,0 +1,362 @@
+/* detector_step.c - what the network gets, and the verdict on each timestep.
+ *
+ *     values --detector_input--> x --celltap_step--> panel --celltap_detector_step--> verdict
+ *
+ *     phase scale     values --> mean, deviation            at its end: rewind
+ *           learn     values --> range;  views --> Welford  at its end: freeze, rewind
+ *           level     views --> s --> histogram --> quantile
+ *           score     views --> s --> tail --> g;  range --> g;  g --> refractory --> event
+ *
+ * Neither fails but for wrong arguments, nor allocates. */
+#include <math.h>
+#include <string.h>
+
+#include "lib/base/alloc.h"
+#include "lib/detect/detector.h"
+#include "lib/detect/real.h"
+#include "lib/model/model.h"
+#include "lib/stream/stream.h"
+
+#define STEP_ERROR_CLIP   50.0 /* standard deviations */
+#define STEP_RIDGE_STATE  1e-6 /* variance added to each state */
+#define STEP_RIDGE_ERROR  1e-2 /* and to each error, in standard deviations squared */
+#define STEP_RANGE        0.03 /* of a channel's range: to leave it by more is unusual .. */
+#define STEP_RANGE_G      5.0  /* .. so much at least */
+#define STEP_RANGE_G_MORE 20.0 /* and more by how many ranges it is, up to this */
+#define STEP_ERROR_OFFSET 1.0  /* the error view's g counts that much less */
+#define STEP_RISE         1.2  /* times what is remembered: what does not exceed that is old */
+#define STEP_LEVEL_OFF    0.8  /* of where a level alarm begins, is where it ends */
+#define STEP_LEVEL_SHARE  0.01 /* of the warm-up is above the quantile */
+#define STEP_LEVEL_MIN    0.1  /* the quantile of sensors that do not move */
+#define STEP_LEVEL_TOP    7.0  /* log1p(s): the upper end of the quantile's histogram */
+#define STEP_DAY_NS       86400000000000
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+static double step_deviation(const struct celltap_detector *detector,
+                             const struct detector_channel *channel)
+{
+    double deviation = channel->deviation;
+    if (detector->phase == CELLTAP_PHASE_SCALE)
+        deviation = channel->n > 0 ? sqrt(deviation / channel->n) : 0;
+    return deviation > 0 ? deviation : 1;
+}
+
+double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value)
+{
+    const struct detector_channel *channel = &detector->channels[channel_ix];
+    if (!isfinite(value))
+        return NAN;
+    if (detector->options.scale == CELLTAP_SCALE_NONE)
+        return (double)value;
+    return ((double)value - channel->mean) / step_deviation(detector, channel);
+}
+
+static double step_clip(double x, double limit)
+{
+    return x > limit ? limit : x < -limit ? -limit : x;
+}
+
+void celltap_detector_input(celltap_detector *detector, const float *values, int64_t ts_ns,
+                            float *ret_x)
+{
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        struct detector_channel *channel = &detector->channels[i];
+        if (isfinite(values[i]))
+            channel->last = values[i];
+        float value = isnan(channel->last) ? (float)channel->mean : channel->last;
+        ret_x[i] = detector->options.scale == CELLTAP_SCALE_MODEL
+                       ? value
+                       : (float)step_clip(detector_standard(detector, i, value), DETECTOR_CLIP);
+    }
+    if (detector->options.clock == CELLTAP_CLOCK_DAY) {
+        double wave[DETECTOR_CLOCK_INPUTS];
+        int64_t of_day = (ts_ns % STEP_DAY_NS + STEP_DAY_NS) % STEP_DAY_NS;
+        real_turn((double)of_day / STEP_DAY_NS, &wave[0], &wave[1]);
+        for (size_t i = 0; i < DETECTOR_CLOCK_INPUTS; i++)
+            ret_x[detector->n_channels + i] = (float)wave[i];
+    }
+}
+
+/* ---- the views' vectors ------------------------------------------------------------------- */
+
+/* The errors of the forecasts that come true now; then the new forecasts take their places. */
+static void step_forecasts(struct celltap_detector *detector, const celltap_panel *panel,
+                           size_t column_ix, const float *values)
+{
+    const struct celltap_model *model = detector->model;
+    const float *forecast = NULL;
+    float *ring = detector->rings, *error = detector->errors;
+    size_t n = detector->n_channels;
+    if (detector->views[CELLTAP_VIEW_ERROR].d > 0)
+        forecast =
+            celltap_panel_tensor(panel, column_ix, model->n_layers - 1, detector->forecast_ix);
+    for (size_t h = 0; h < detector->options.n_horizons; h++) {
+        float *place = ring + detector->t % detector->horizons[h] * n;
+        for (size_t i = 0; i < n; i++) {
+            double made = (double)place[i];
+            if (detector->options.scale == CELLTAP_SCALE_MODEL)
+                made = detector_standard(detector, i, place[i]);
+            double e = detector_standard(detector, i, values[i]) - made;
+            error[h * n + i] = isfinite(e) ? (float)step_clip(e, STEP_ERROR_CLIP) : NAN;
+            place[i] = forecast[h * n + i];
+        }
+        ring += detector->horizons[h] * n;
+    }
+}
+
+static bool step_is_finite(const float *u, size_t n)
+{
+    float sums[8] = {0}; /* of 0, or of NaN */
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            sums[k] += u[i + k] - u[i + k];
+    for (; i < n; i++)
+        sums[0] += u[i] - u[i];
+    for (size_t k = 1; k < 8; k++)
+        sums[0] += sums[k];
+    return sums[0] == 0;
+}
+
+void detector_gather(struct celltap_detector *detector, enum celltap_view view,
+                     const celltap_panel *panel, size_t column_ix)
+{
+    float *to = detector->u;
+    if (view == CELLTAP_VIEW_ERROR) {
+        memcpy(to, detector->errors, detector->views[view].d * sizeof *to);
+        return;
+    }
+    for (size_t i = 0; i < detector->n_taps; i++) {
+        const struct detector_tap *tap = &detector->taps[i];
+        const float *from = celltap_panel_tensor(panel, column_ix, tap->layer_ix, tap->tensor_ix);
+        memcpy(to, from, tap->n * sizeof *to);
+        to += tap->n;
+    }
+    if (!step_is_finite(detector->u, detector->views[view].d))
+        detector->u[0] = INFINITY;
+}
+
+/* ---- phases ------------------------------------------------------------------------------- */
+
+/* What a timestep is judged by. */
+struct step {
+    struct celltap_detector *detector;
+    const celltap_panel *panel;
+    size_t column_ix;
+    const float *values;
+    struct celltap_score *score;
+};
+
+static void step_scale(const struct step *step)
+{
+    struct celltap_detector *detector = step->detector;
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        struct detector_channel *channel = &detector->channels[i];
+        if (!isfinite(step->values[i]))
+            continue;
+        double delta = (double)step->values[i] - channel->mean;
+        channel->mean += delta / ++channel->n;
+        channel->deviation += delta * ((double)step->values[i] - channel->mean);
+    }
+}
+
+static void step_scale_end(struct celltap_detector *detector)
+{
+    for (size_t i = 0; i < detector->n_channels; i++)
+        detector->channels[i].deviation = step_deviation(detector, &detector->channels[i]);
+}
+
+/* How far a value is beyond its channel's range, as a share of that; then the range has it. */
+static void step_range(const struct step *step)
+{
+    for (size_t i = 0; i < step->detector->n_channels; i++) {
+        struct detector_channel *channel = &step->detector->channels[i];
+        double v = detector_standard(step->detector, i, step->values[i]);
+        double span = channel->high - channel->low;
+        channel->excess = 0;
+        if (isnan(v))
+            continue;
+        if (span > 0 && (v > channel->high || v < channel->low))
+            channel->excess = (v > channel->high ? v - channel->high : channel->low - v) / span;
+        channel->high = v > channel->high ? v : channel->high;
+        channel->low = v < channel->low ? v : channel->low;
+    }
+}
+
+static void step_learn(const struct step *step)
+{
+    struct celltap_detector *detector = step->detector;
+    step_range(step);
+    for (size_t v = 0; v < CELLTAP_N_VIEWS && detector->n_quiet == 0; v++) {
+        detector_gather(detector, v, step->panel, step->column_ix);
+        view_learn(&detector->views[v], &detector->warm->views[v], detector->u);
+    }
+}
+
+static void step_learn_end(struct celltap_detector *detector)
+{
+    static const double ridges[] = {STEP_RIDGE_STATE, STEP_RIDGE_ERROR};
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        if (detector->views[v].d > 0)
+            view_freeze(&detector->views[v], &detector->warm->views[v], ridges[v]);
+}
+
+/* Moves the view's s on; false: there is no such view. */
+static bool step_view(const struct step *step, enum celltap_view v)
+{
+    struct view *view = &step->detector->views[v];
+    if (view->d == 0)
+        return false;
+    detector_gather(step->detector, v, step->panel, step->column_ix);
+    view_step(view, step->detector->u, step->detector->options.smooth);
+    return true;
+}
+
+static void step_level(const struct step *step)
+{
+    struct detector_warm *warm = step->detector->warm;
+    if (step->detector->n_quiet > 0)
+        return;
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
+        if (!step_view(step, v))
+            continue;
+        double q = real_log1p(step->detector->views[v].s) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
+        warm->levels[v][q < DETECTOR_LEVELS - 1 ? (size_t)q : DETECTOR_LEVELS - 1]++;
+    }
+    warm->n_levels++;
+}
+
+/* The upper end of the bin that the quantile is in. */
+static double step_quantile(const uint32_t *levels, uint32_t n)
+{
+    size_t bin = DETECTOR_LEVELS;
+    double above = 0;
+    while (bin > 0 && above + levels[bin - 1] <= STEP_LEVEL_SHARE * n)
+        above += levels[--bin];
+    double s = real_exp((double)bin * STEP_LEVEL_TOP / DETECTOR_LEVELS) - 1;
+    return s > STEP_LEVEL_MIN ? s : STEP_LEVEL_MIN;
+}
+
+static void step_level_end(struct celltap_detector *detector)
+{
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
+        struct view *view = &detector->views[v];
+        view->level = step_quantile(detector->warm->levels[v], detector->warm->n_levels);
+        view->s = 1;
+        tail_init(&view->tail, (double)detector->options.warmup);
+    }
+    alloc_free(detector->warm);
+    detector->warm = NULL;
+}
+
+/* ---- the verdict -------------------------------------------------------------------------- */
+
+static double step_range_g(const struct celltap_detector *detector)
+{
+    double most = 0;
+    for (size_t i = 0; i < detector->n_channels; i++)
+        most = detector->channels[i].excess > most ? detector->channels[i].excess : most;
+    if (most <= STEP_RANGE)
+        return 0;
+    return STEP_RANGE_G + (most < STEP_RANGE_G_MORE ? most : STEP_RANGE_G_MORE);
+}
+
+/* How near the view is to its level alarm, 1: there; switches that on and off. */
+static double step_view_level(struct view *view, double factor)
+{
+    if (view->d == 0 || !(factor > 0))
+        return 0;
+    double level = view->s / (factor * view->level);
+    view->is_high = level > (view->is_high ? STEP_LEVEL_OFF : 1);
+    return level;
+}
+
+/* What is new of g: a lasting disturbance is one event, until it grows or is forgotten. */
+static double step_refractory(struct celltap_detector *detector, double g)
+{
+    detector->memory *= detector->fade;
+    if (g <= STEP_RISE * detector->memory)
+        return 0;
+    detector->memory = g;
+    return g;
+}
+
+static void step_alarm(struct celltap_detector *detector, struct celltap_score *score)
+{
+    bool was = detector->is_alarm, high = false;
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        high |= detector->views[v].is_high;
+    score->event = score->score >= detector->options.threshold;
+    score->alarm = score->event || high || (was && score->g >= detector->options.threshold);
+    score->begin = score->alarm && !was;
+    score->end = was && !score->alarm;
+    detector->is_alarm = score->alarm;
+}
+
+static void step_score(const struct step *step)
+{
+    struct celltap_detector *detector = step->detector;
+    struct celltap_score *score = step->score;
+    const struct celltap_detector_options *options = &detector->options;
+    const double factors[] = {options->level_state, options->level_error};
+    step_range(step);
+    if (detector->n_quiet > 0)
+        return;
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
+        struct view *view = &detector->views[v];
+        if (!step_view(step, v))
+            continue;
+        view->g = tail_step(&view->tail, view->s, 1 / options->forget);
+        double level = step_view_level(view, factors[v]);
+        score->s[v] = view->s;
+        score->g_view[v] = view->g;
+        score->level = level > score->level ? level : score->level;
+    }
+    double range_g = step_range_g(detector), error_g = score->g_view[CELLTAP_VIEW_ERROR];
+    double *state_g = &score->g_view[CELLTAP_VIEW_STATE];
+    *state_g = range_g > *state_g ? range_g : *state_g;
+    score->g = *state_g > error_g - STEP_ERROR_OFFSET ? *state_g : error_g - STEP_ERROR_OFFSET;
+    score->score = step_refractory(detector, score->g);
+    step_alarm(detector, score);
+}
+
+/* A phase: what it does with a timestep, and at its end; whether its frames are wanted again. */
+static const struct {
+    void (*step)(const struct step *step);
+    void (*end)(struct celltap_detector *detector);
+    bool rewind;
+} step_phases[] = {
+    [CELLTAP_PHASE_SCALE] = {step_scale, step_scale_end, true},
+    [CELLTAP_PHASE_LEARN] = {step_learn, step_learn_end, true},
+    [CELLTAP_PHASE_LEVEL] = {step_level, step_level_end, false},
+    [CELLTAP_PHASE_SCORE] = {step_score, NULL, false},
+};
+
+static void step_end(struct celltap_detector *detector, struct celltap_score *score)
+{
+    score->rewind = step_phases[detector->phase].rewind;
+    step_phases[detector->phase].end(detector);
+    detector->phase++;
+    if (score->rewind) {
+        detector->t = 0;
+        detector_forget_moment(detector);
+    }
+}
+
+int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel, size_t column_ix,
+                          const float *values, struct celltap_score *ret_score)
+{
+    struct step step = {detector, panel, column_ix, values, ret_score};
+    if (panel_model(panel) != detector->model ||
+        celltap_panel_tensor(panel, column_ix, 0, 0) == NULL)
+        return CELLTAP_EINVAL;
+    *ret_score = (struct celltap_score){.phase = detector->phase};
+    step_forecasts(detector, panel, column_ix, values);
+    step_phases[detector->phase].step(&step);
+    detector->n_quiet -= detector->n_quiet > 0;
+    detector->t++;
+    if (detector->phase != CELLTAP_PHASE_SCORE && detector->t >= detector->options.warmup)
+        step_end(detector, ret_score);
+    return 0;
+}

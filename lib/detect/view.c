@@ -1,0 +1,154 @@
+/* view.c - how unusual is a vector of d numbers among those of the warm-up? */
+#include "lib/detect/view.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/kernel/kernel.h"
+
+#define VIEW_R_MAX 1e6 /* a distance beyond any; also of what is not a number */
+
+typedef float view_f8 __attribute__((vector_size(32)));
+typedef int32_t view_i8 __attribute__((vector_size(32)));
+
+size_t view_padded(size_t d)
+{
+    return (d + VIEW_LANES - 1) / VIEW_LANES * VIEW_LANES;
+}
+
+size_t view_n_whiten(size_t d)
+{
+    size_t n_blocks = view_padded(d) / VIEW_LANES;
+    return VIEW_LANES * VIEW_LANES * (n_blocks * (n_blocks + 1) / 2);
+}
+
+size_t view_n_scatter(size_t d)
+{
+    return d * (d + 1) / 2;
+}
+
+/* ---- warm-up ------------------------------------------------------------------------------ */
+
+void view_learn(const struct view *view, struct view_warm *warm, const float *u)
+{
+    for (size_t i = 0; i < view->d; i++)
+        if (isinf(u[i]))
+            return;
+    double k = (double)++warm->n;
+    for (size_t i = 0; i < view->d; i++) {
+        warm->delta[i] = isnan(u[i]) ? 0 : (double)u[i] - warm->mean[i];
+        warm->mean[i] += warm->delta[i] / k;
+    }
+    double *row = warm->scatter;
+    for (size_t i = 0; i < view->d; row += ++i) {
+        double scaled = (k - 1) / k * warm->delta[i];
+        for (size_t j = 0; j <= i; j++)
+            row[j] += scaled * warm->delta[j];
+    }
+}
+
+/* Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero 2010) and the ridge: towards a sphere,
+ * as far as so few vectors of so many numbers demand. */
+static void view_shrink(double *cov, size_t d, double n, double ridge)
+{
+    double trace = 0, squares = 0, size = (double)d;
+    const double *row = cov;
+    for (size_t i = 0; i < d; row += ++i) {
+        trace += row[i];
+        for (size_t j = 0; j < i; j++)
+            squares += 2 * row[j] * row[j];
+        squares += row[i] * row[i];
+    }
+    double part = (1 - 2 / size) * squares + trace * trace;
+    double whole = (n + 1 - 2 / size) * (squares - trace * trace / size);
+    double gamma = whole > 0 ? part / whole : 1;
+    gamma = gamma < 0 ? 0 : gamma > 1 ? 1 : gamma;
+    double *to = cov;
+    for (size_t i = 0; i < d; to += ++i) {
+        for (size_t j = 0; j <= i; j++)
+            to[j] *= 1 - gamma;
+        to[i] += gamma * trace / size + ridge;
+    }
+}
+
+/* The Cholesky factor, in place.  No pivot is below the ridge but for rounding. */
+static void view_factor(double *a, size_t d, double ridge)
+{
+    double *row = a;
+    for (size_t i = 0; i < d; row += ++i) {
+        const double *other = a;
+        for (size_t j = 0; j <= i; other += ++j) {
+            double sum = row[j];
+            for (size_t k = 0; k < j; k++)
+                sum -= row[k] * other[k];
+            row[j] = j < i ? sum / other[j] : sqrt(sum > ridge ? sum : ridge);
+        }
+    }
+}
+
+/* The inverse of a lower triangle, in place: rows from the top, each of a row from the right. */
+static void view_invert(double *a, size_t d)
+{
+    double *row = a;
+    for (size_t i = 0; i < d; row += ++i) {
+        double pivot = 1 / row[i];
+        for (size_t j = 0; j < i; j++) {
+            double sum = 0;
+            for (size_t k = j; k < i; k++)
+                sum += row[k] * a[k * (k + 1) / 2 + j];
+            row[j] = -sum * pivot;
+        }
+        row[i] = pivot;
+    }
+}
+
+static void view_pack(struct view *view, const double *inverse)
+{
+    float *block = view->whiten;
+    memset(view->whiten, 0, view_n_whiten(view->d) * sizeof *view->whiten);
+    for (size_t i = 0; i < view->d; i++) {
+        size_t lane = i % VIEW_LANES;
+        for (size_t j = 0; j <= i; j++)
+            block[j * VIEW_LANES + lane] = (float)inverse[i * (i + 1) / 2 + j];
+        if (lane == VIEW_LANES - 1)
+            block += (i + 1) * VIEW_LANES;
+    }
+}
+
+void view_freeze(struct view *view, struct view_warm *warm, double ridge)
+{
+    double n = (double)warm->n;
+    for (size_t i = 0; i < view_n_scatter(view->d); i++)
+        warm->scatter[i] /= n > 1 ? n - 1 : 1;
+    view_shrink(warm->scatter, view->d, n, ridge);
+    view_factor(warm->scatter, view->d, ridge);
+    view_invert(warm->scatter, view->d);
+    view_pack(view, warm->scatter);
+    for (size_t i = 0; i < view->d; i++)
+        view->mean[i] = (float)warm->mean[i];
+    view->s = 1;
+}
+
+/* ---- afterwards --------------------------------------------------------------------------- */
+
+double view_distance(const struct view *view, float *u, float *ret_y)
+{
+    size_t padded = view_padded(view->d);
+    for (size_t i = view->d; i < padded; i++)
+        u[i] = 0;
+    for (size_t i = 0; i < padded; i += VIEW_LANES) {
+        view_f8 x, mean;
+        memcpy(&x, u + i, sizeof x);
+        memcpy(&mean, view->mean + i, sizeof mean);
+        x -= mean;
+        x = (view_f8)((view_i8)x & (x == x));
+        memcpy(u + i, &x, sizeof x);
+    }
+    double r = sqrt(kernel_pick()->whiten(view->whiten, u, padded, ret_y) / (double)view->d);
+    return r < VIEW_R_MAX ? r : VIEW_R_MAX;
+}
+
+void view_step(struct view *view, float *u, double smooth)
+{
+    view->s += (view_distance(view, u, NULL) - view->s) / smooth;
+}
