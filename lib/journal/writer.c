@@ -20,8 +20,8 @@
 
 #define WRITER_ENTRY_MAX  (4 + 8 + 4 + 1 + 255 + 8 + 8) /* bytes of an entry without values */
 #define WRITER_FILES      CELLTAP_JOURNAL_SYNC_FILES
-#define WRITER_TAIL_BYTES ((size_t)64 * 1024) /* to begin with */
-#define WRITER_IDLE_BYTES ((size_t)8 << 20)   /* an empty tail larger than this is given back */
+#define WRITER_TAIL_BYTES ((size_t)64 * 1024)  /* to begin with */
+#define WRITER_IDLE_BYTES ((size_t)256 * 1024) /* an empty tail larger than this is given back */
 
 struct writer_file {
     uint64_t at; /* the segment's position */
