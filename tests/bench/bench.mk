@@ -19,3 +19,14 @@ $(BUILD)/tests/bench/peer_onednn: $(BUILD)/tests/bench/peer_onednn.o $(BUILD)/te
 .PHONY: bench
 bench: all $(BENCH_BIN) ## ns per timestep beside this machine's limit and beside peers
 	@taskset -c 0 $(PYTHON) tests/bench/bench.py --build $(BUILD) --seconds $(SECONDS)
+
+# ---- end to end --------------------------------------------------------------------------------
+
+E2E_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/e2e*.c)) $(BUILD)/tests/bench/clock.o
+
+$(BUILD)/tests/bench/e2e: $(E2E_OBJ) $(LIB_A)
+	$(call say,LINK)$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS) -lnng -lpthread
+
+.PHONY: bench-e2e
+bench-e2e: all $(BUILD)/tests/bench/e2e ## frames/s and latency through the daemon, beside a Python stack
+	@$(PYTHON) tests/bench/e2e.py --build $(BUILD)
