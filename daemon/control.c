@@ -30,7 +30,7 @@ static const struct control_command {
     {"reset", control_reset, control_ok_write},
     {"reload", control_reload, control_reload_write},
     {"snapshot", control_snapshot, control_ok_write},
-    {"replay", control_later, control_ok_write},
+    {"replay", control_replay, control_ok_write},
 };
 
 int control_fail(struct control_request *request, const char *format, ...)
@@ -207,16 +207,20 @@ static const struct control_command *control_find_command(struct control_request
         if (strcmp(control_commands[i].name, name) == 0)
             return &control_commands[i];
     control_fail(request, "unknown cmd; there are status, streams, model, tap.open, tap.close, "
-                          "reset and reload");
+                          "reset, reload, snapshot and replay");
     return NULL;
 }
 
 int control_answer(struct loop *loop, const unsigned char *bytes, size_t n_bytes,
-                   sock_message **ret_reply)
+                   struct sock_reply *reply, sock_message **ret_reply)
 {
-    struct control_request request = {.loop = loop, .map = bytes, .end = bytes + n_bytes};
+    struct control_request request = {
+        .loop = loop, .map = bytes, .end = bytes + n_bytes, .reply = reply};
     const struct control_command *command = control_find_command(&request);
-    bool good = command != NULL && command->act(&request) == 0;
+    int done = command != NULL ? command->act(&request) : -1;
+    if (done == CONTROL_TAKEN)
+        return CONTROL_TAKEN;
+    bool good = done == 0;
     int code = control_write(&request, good ? command->write : control_error_write, ret_reply);
     free(request.owned);
     return code;

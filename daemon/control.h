@@ -23,6 +23,9 @@
  * tap.close   name                                      ok true
  * reset       stream                                    ok true
  * reload      -                                         ok true, changes [text, ..]
+ * snapshot    -                                         ok true
+ * replay      stream, from (1), to (2^64-1), layers     records (bin: as in a tap's message), cursor
+ *             [..] ["*"], tensors [..] ["*"], cursor        (of the next slice; nil: that was the last)
  *
  * A tap opened here ends by tap.close, when its last subscriber has been gone for 5 s, or when
  * nobody has come within 30 s; there are at most 16.  The loop's thread only. */
@@ -33,8 +36,10 @@
 
 struct loop;
 
-/* Answers one request; *ret_reply is new and the caller's.  0, or -1 when there is no memory. */
+/* Answers one request; *ret_reply is new and the caller's.  0, CONTROL_TAKEN: `reply` was taken and
+ * will be answered later; or -1 when there is no memory. */
+#define CONTROL_TAKEN 1
 int control_answer(struct loop *loop, const unsigned char *request, size_t n_bytes,
-                   sock_message **ret_reply);
+                   struct sock_reply *reply, sock_message **ret_reply);
 
 #endif

@@ -1,4 +1,4 @@
-/* control_act.c - the commands that change something: tap.open, tap.close, reset, reload. */
+/* control_act.c - the commands that change something: tap.open, tap.close, reset, reload, replay. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +206,25 @@ int control_snapshot(struct control_request *request)
     return 0;
 }
 
-int control_later(struct control_request *request)
+int control_replay(struct control_request *request)
 {
-    return control_fail(request, "not in this release");
+    struct replays_wish wish = {.from = 1, .to = UINT64_MAX, .reply = request->reply};
+    if (request->loop->replays == NULL)
+        return control_fail(request, "there is no journal; the configuration says `journal: off`");
+    int found = control_get_text(request, "stream", wish.stream, sizeof(wish.stream));
+    if (found == 0)
+        return control_fail(request, "`stream` is missing");
+    if (found < 0 || control_get_uint(request, "from", &wish.from, 0, UINT64_MAX) < 0 ||
+        control_get_uint(request, "to", &wish.to, 0, UINT64_MAX) < 0 ||
+        control_get_uint(request, "cursor", &wish.from, 0, UINT64_MAX) < 0)
+        return -1;
+    if (control_get_texts_or(request, "layers", "*", &wish.layers) == 0 &&
+        control_get_texts_or(request, "tensors", "*", &wish.tensors) == 0) {
+        if (replays_ask(request->loop->replays, &wish) == 0)
+            return CONTROL_TAKEN;
+        control_fail(request, "too many replays wait; ask again later");
+    }
+    control_texts_done(&wish.layers);
+    control_texts_done(&wish.tensors);
+    return -1;
 }

@@ -16,6 +16,7 @@
 struct control_request {
     struct loop *loop;
     const unsigned char *map, *end; /* the request */
+    struct sock_reply *reply;       /* for an act that answers later, with CONTROL_TAKEN */
     char error[1024];               /* for reply {"error": ...} if act fails */
     const void *result;             /* from act to write */
     char name[CELLTAP_STREAM_NAME_MAX + 1];
@@ -54,7 +55,7 @@ int control_reset(struct control_request *request);
 int control_reload(struct control_request *request);
 void control_reload_write(struct control_request *request, struct celltap_writer *writer);
 int control_snapshot(struct control_request *request);
-int control_later(struct control_request *request);
+int control_replay(struct control_request *request);
 void control_ok_write(struct control_request *request, struct celltap_writer *writer);
 
 #endif

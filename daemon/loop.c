@@ -60,10 +60,11 @@ static bool loop_answer(struct loop *loop)
         sock_message *reply;
         if (!intake_take(loop->requests, &in))
             return false;
-        if (control_answer(loop, sock_message_body(in.message), sock_message_bytes(in.message),
-                           &reply) == 0)
+        int code = control_answer(loop, sock_message_body(in.message),
+                                  sock_message_bytes(in.message), in.reply, &reply);
+        if (code == 0)
             sock_reply(in.reply, reply);
-        else
+        else if (code != CONTROL_TAKEN)
             sock_give_up(in.reply);
         sock_message_free(in.message);
     }
@@ -74,6 +75,7 @@ static void loop_on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
     bool more = loop_answer(loop);
+    replays_answer(loop->replays);
     if (!journal_is_blocked(loop->journal))
         more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                          loop->conf->max_message_bytes);
@@ -361,7 +363,10 @@ static int loop_start_journal(struct loop *loop)
     for (size_t i = 0; i < n; i++)
         serving_forget_file(servings[i]);
     loop->turn->journal = loop->journal;
-    return 0;
+    if (loop->journal == NULL)
+        return 0;
+    loop->replays = replays_new(journal_directory(loop->journal), loop_wake, loop);
+    return loop->replays != NULL ? 0 : -1;
 }
 
 static int loop_start(struct loop *loop)
@@ -396,6 +401,7 @@ static void loop_close_handle(uv_handle_t *handle, void *arg)
 static int loop_done(struct loop *loop)
 {
     journal_stop(loop->journal);
+    replays_free(loop->replays);
     taps_done(&loop->taps);
     doors_close(&loop->doors);
     intake_free(loop->frames);

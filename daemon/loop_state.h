@@ -14,6 +14,7 @@
 #include "daemon/engine.h"
 #include "daemon/intake.h"
 #include "daemon/journal.h"
+#include "daemon/replays.h"
 #include "daemon/sd.h"
 #include "daemon/taps.h"
 #include "daemon/turn.h"
@@ -32,6 +33,7 @@ struct loop {
     struct doors doors;
     struct engine *engine;   /* owned */
     struct journal *journal; /* owned; NULL: none */
+    struct replays *replays; /* owned; NULL: no journal */
     struct taps taps;
     struct crew *crew; /* owned; NULL: one thread is enough */
     struct turn *turn; /* owned */

@@ -116,6 +116,43 @@ def test_any_range_when_replayed_then_the_bits_that_were():
         assert "is no range" in replay("s/1", "5-9", journal, check=2)
 
 
+def by_control(daemon, **more):
+    """All slices: {seq: {(layer, tensor): bytes}}, and how many slices there were."""
+    steps, n, cursor = {}, 0, None
+    while True:
+        reply = daemon.control("replay", **dict(more, **({"cursor": cursor} if cursor else {})))
+        assert "error" not in reply, reply
+        n += 1
+        for record in D.split(b"\0" + reply["records"])[1]:
+            for tensor, data in record["tensors"].items():
+                steps.setdefault(record["seq"], {})[record["layer"], tensor] = data
+        cursor = reply["cursor"]
+        if cursor is None:
+            return steps, n
+
+
+def test_replay_when_asked_through_control_then_in_slices_while_frames_go_on():
+    daemon, journal = started(segment_bytes=65536, snapshot_every=500)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data = values(4000, 8)
+        for at in range(0, 4000, 100):
+            D.feed(req, [D.frame("s", frame) for frame in data[at:at + 100]])
+        steps = run(library.Network(D.MODEL), data)
+        got, n = by_control(daemon, stream="s")
+        cases.same(sorted(got), list(range(1, 4001)))
+        assert n > 1, "more than a reply holds"
+        for seq, step in got.items():
+            cases.same(step, steps[seq - 1], seq)
+        D.feed(req, [D.frame("s", data[0])])
+        got, _ = by_control(daemon, stream="s", **{"from": 3000, "to": 3002}, layers=["fc"],
+                            tensors=["output"])
+        cases.same(got, {seq: {("fc", "output"): steps[seq - 1]["fc", "output"]}
+                         for seq in (3000, 3001, 3002)})
+        assert "missing" in daemon.control("replay")["error"]
+        cases.same(daemon.control("replay", stream="nobody"), {"cursor": None, "records": b""})
+        assert os.path.isdir(journal)
+
+
 def test_states_when_no_snapshot_is_whole_then_from_the_reset_or_said():
     daemon, journal = started(segment_bytes=4096)
     with daemon, sp.Req(daemon.url("ack")) as req:
