@@ -3,6 +3,7 @@
 
     subscriber.py ipc:///run/celltap/activations.ipc [--topic activations/pump/7/] [--limit N]
     subscriber.py tcp://127.0.0.1:7270
+    subscriber.py ipc:///run/celltap/activations.ipc --lossless ipc:///run/celltap/control.ipc
 
     tap (PUB) --message--> topic | NUL | map | map | ...      as celltap-wire(7) says
 
@@ -20,7 +21,7 @@ import urllib.parse
 import msgpack
 import numpy as np
 
-SUB, PUB = 0x21, 0x20  # protocol numbers in the greeting
+SUB, PUB, REQ, REP = 0x21, 0x20, 0x30, 0x31  # protocol numbers in the greeting
 RETRY_S = 0.2
 
 
@@ -83,13 +84,56 @@ def subscribe(url, topic=""):
         time.sleep(RETRY_S)
 
 
+def ask(url, **request):
+    """One control request; the reply."""
+    connection, n_type = connect(url)
+    with connection, connection.makefile("rb") as stream:
+        body = struct.pack(">I", 0x80000001) + msgpack.packb(request)
+        connection.sendall(struct.pack(">4sHH", b"\0SP\0", REQ, 0) + b"\1"[:n_type] +
+                           struct.pack(">Q", len(body)) + body)
+        if stream.read(8) != struct.pack(">4sHH", b"\0SP\0", REP, 0):
+            raise ConnectionError("%s is not a control socket" % url)
+        (n_bytes,) = struct.unpack(">Q", stream.read(n_type + 8)[n_type:])
+        return msgpack.unpackb(stream.read(n_bytes)[4:])
+
+
+def replayed(control, topic, record, first, last):
+    """The records of a layer that did not come, from the daemon's journal."""
+    cursor = first
+    while cursor is not None:
+        reply = ask(control, cmd="replay", stream=record["stream"], cursor=cursor, to=last,
+                    layers=[record["layer"]], tensors=list(record["tensors"]), **{"from": first})
+        if "error" in reply:
+            print("seq %d..%d: %s" % (first, last, reply["error"]), file=sys.stderr)
+            return
+        for _, old in records(b"\0" + reply["records"]):
+            yield topic, old
+        cursor = reply["cursor"]
+
+
+def lossless(control, live):
+    """The records of `live` with every hole in seq filled; of a tap with `every: 1`."""
+    seen = {}
+    for topic, record in live:
+        key, seq = (record["stream"], record["layer"]), record["seq"]
+        if key in seen and seq > seen[key] + 1:
+            yield from replayed(control, topic, record, seen[key] + 1, seq - 1)
+        seen[key] = seq
+        yield topic, record
+
+
 def main():
     parser = argparse.ArgumentParser(description="Prints what a tap publishes.")
     parser.add_argument("url", help="where the tap listens: ipc:///path or tcp://host:port")
     parser.add_argument("--topic", default="", help="a prefix, levels ending in /: TAP/STREAM/")
     parser.add_argument("--limit", type=int, default=0, help="stop after so many records")
+    parser.add_argument("--lossless", metavar="CONTROL",
+                        help="fill holes from the journal; where control listens")
     options = parser.parse_args()
-    for n, (_, record) in enumerate(subscribe(options.url, options.topic), 1):
+    live = subscribe(options.url, options.topic)
+    if options.lossless:
+        live = lossless(options.lossless, live)
+    for n, (_, record) in enumerate(live, 1):
         for name, values in record["tensors"].items():
             print("%s seq %d %s %s[%d] min %.4f mean %.4f max %.4f"
                   % (record["stream"], record["seq"], record["layer"], name, values.size,

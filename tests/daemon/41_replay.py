@@ -153,6 +153,31 @@ def test_replay_when_asked_through_control_then_in_slices_while_frames_go_on():
         assert os.path.isdir(journal)
 
 
+def test_example_when_records_are_lost_then_fills_the_holes():
+    sys.path.insert(0, os.path.join(D.ROOT, "examples"))
+    import subscriber
+    daemon, _ = started(snapshot_every=20)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data = values(60, 9)
+        sub = daemon.subscribe(daemon.url("all"))
+        for frame in data:
+            D.feed(req, [D.frame("s", frame)])
+        live = [(topic, record) for topic, record in
+                (pair for _ in range(300) for pair in subscriber.records(sub.receive()))]
+        some = [pair for pair in live
+                if pair[1]["seq"] in (1, 60) or hash((pair[1]["seq"], pair[0])) % 3 == 0]
+        assert len(some) < len(live)
+        steps = run(library.Network(D.MODEL), data)
+        filled = {}
+        for _, record in subscriber.lossless(daemon.url("control"), some):
+            filled.setdefault(record["layer"], []).append(record["seq"])
+            for tensor, array in record["tensors"].items():
+                cases.same(array.tobytes(), steps[record["seq"] - 1][record["layer"], tensor])
+        for layer, seqs in filled.items():
+            cases.same(seqs, list(range(1, 61)), layer)
+        sub.close()
+
+
 def test_states_when_no_snapshot_is_whole_then_from_the_reset_or_said():
     daemon, journal = started(segment_bytes=4096)
     with daemon, sp.Req(daemon.url("ack")) as req:
