@@ -14,8 +14,9 @@
 #include "lib/celltap.h"
 
 static const struct command *const MAIN_COMMANDS[] = {
-    &inspect_command, &extract_command, &feed_command,    &watch_command, &replay_command,
-    &journal_command, &status_command,  &streams_command, &reset_command, &reload_command,
+    &inspect_command, &extract_command, &score_command,  &reservoir_command,
+    &feed_command,    &watch_command,   &replay_command, &journal_command,
+    &status_command,  &streams_command, &reset_command,  &reload_command,
 };
 
 #define MAIN_N_COMMANDS (sizeof MAIN_COMMANDS / sizeof *MAIN_COMMANDS)
@@ -25,7 +26,7 @@ static void main_help(void)
     printf("Usage: celltap COMMAND [ARGUMENT]... [OPTION]...\n\n"
            "Recurrent networks from the inside, while they run.\n\n");
     for (size_t i = 0; i < MAIN_N_COMMANDS; i++)
-        printf("  %-9s %s\n", MAIN_COMMANDS[i]->name, MAIN_COMMANDS[i]->sentence);
+        printf("  %-10s %s\n", MAIN_COMMANDS[i]->name, MAIN_COMMANDS[i]->sentence);
     printf("\ncelltap COMMAND --help explains a command, celltap --version says the version.\n\n"
            "Example:\n  celltap inspect pump.onnx\n");
 }
@@ -33,7 +34,7 @@ static void main_help(void)
 static int main_unknown(const char *text)
 {
     const char *names[MAIN_N_COMMANDS], *nearest;
-    char list[128] = "";
+    char list[256] = "";
     for (size_t i = 0; i < MAIN_N_COMMANDS; i++) {
         names[i] = MAIN_COMMANDS[i]->name;
         strcat(strcat(list, i ? ", " : ""), names[i]);

@@ -1,0 +1,456 @@
+/* score.c - celltap score: how unusual is each row of a csv file, without a daemon.
+ *
+ *     csv --series--> values --detector_input--> x --step--> panel --detector_step--> a row of csv
+ *                       |
+ *                       +--> kept until the warm-up is over, to be stepped again
+ *
+ * One pass over the file; memory for the rows of the warm-up.  A file given with -o appears when the
+ * last row is through, or not at all. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/diagnose.h"
+#include "cli/opts.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "cli/series.h"
+#include "cli/stop.h"
+#include "lib/celltap.h"
+
+#define SCORE_BUILTIN      "builtin:reservoir"
+#define SCORE_UNITS        64 /* of the built-in model */
+#define SCORE_ROWS_A_LOOK  64 /* rows between two looks at the clock */
+#define SCORE_HORIZONS_MAX 64
+
+enum score_scale { SCORE_SCALE_AUTO, SCORE_SCALE_MODEL, SCORE_SCALE_LEARN, SCORE_SCALE_NONE };
+
+struct score_options {
+    const char *output, *save, *load, *forecast, *horizons;
+    uint64_t warmup, units;
+    double threshold;
+    int clock; /* enum celltap_clock */
+    int scale; /* enum score_scale */
+    struct series_options series;
+};
+
+/* A row of the warm-up. */
+struct score_row {
+    int64_t ts_ns;
+    float *values; /* owned */
+};
+
+struct score {
+    const struct score_options *options;
+    celltap_model *model;       /* ref */
+    celltap_stream *stream;     /* owned */
+    celltap_panel *panel;       /* owned */
+    celltap_detector *detector; /* owned */
+    struct series *series;      /* owned */
+    float *x;                   /* owned: what the network gets */
+    struct score_row *rows;     /* owned, [n_kept] */
+    size_t n_kept, n_rows_max;
+    FILE *out;
+    char *out_path; /* owned; NULL: standard output */
+    int64_t ts_ns;
+    uint64_t n_rows, n_alarms;
+};
+
+/* ---- before the first row ----------------------------------------------------------------- */
+
+static int score_fail(const char *what, int code)
+{
+    say_error("%s: %s", what, celltap_strerror(code));
+    return -1;
+}
+
+static size_t score_n_clock(const struct score *score)
+{
+    return score->options->clock == CELLTAP_CLOCK_DAY ? 2 : 0;
+}
+
+static int score_load_model(struct score *score, const char *path)
+{
+    struct celltap_diagnosis why;
+    size_t n_columns = series_n_values(score->series), n_clock = score_n_clock(score);
+    if (strcmp(path, SCORE_BUILTIN) == 0) {
+        int code =
+            celltap_model_reservoir(n_columns + n_clock, score->options->units, &score->model);
+        return code < 0 ? score_fail("--units, or the number of columns", code) : 0;
+    }
+    if (diagnose_load(path, &score->model, &why) < 0) {
+        diagnose_say(path, &why);
+        return -1;
+    }
+    size_t n_values = celltap_model_n_values(score->model);
+    if (n_columns + n_clock == n_values)
+        return 0;
+    char names[CSV_ERROR_MAX / 2];
+    series_names(score->series, names, sizeof names);
+    say_error("%s has %zu column%s of values (%s)%s, %s takes %zu; choose with --columns",
+              csv_path(series_csv(score->series)), n_columns, n_columns == 1 ? "" : "s", names,
+              n_clock ? " and the clock makes 2" : "", path, n_values);
+    return -1;
+}
+
+/* "1,2,5" */
+static int score_horizons(const char *text, size_t *ret_horizons, size_t *ret_n)
+{
+    char *end;
+    for (*ret_n = 0; *text != '\0' && *ret_n < SCORE_HORIZONS_MAX; text = end) {
+        ret_horizons[(*ret_n)++] = strtoul(text, &end, 10);
+        if (end == text || (*end != ',' && *end != '\0'))
+            break;
+        end += *end == ',';
+    }
+    if (*text == '\0')
+        return 0;
+    say_error("--horizons are timesteps, as in 1,5,10");
+    return -1;
+}
+
+static int score_new_detector(struct score *score)
+{
+    const struct score_options *options = score->options;
+    struct celltap_detector_options wanted;
+    struct celltap_diagnosis why = {"", ""};
+    size_t horizons[SCORE_HORIZONS_MAX];
+    celltap_detector_defaults(score->model, &wanted);
+    wanted.warmup = options->warmup;
+    wanted.threshold = options->threshold;
+    wanted.clock = (enum celltap_clock)options->clock;
+    wanted.forecast = options->forecast;
+    if (options->scale != SCORE_SCALE_AUTO)
+        wanted.scale = (enum celltap_scale)(options->scale - SCORE_SCALE_MODEL);
+    if (options->horizons != NULL) {
+        if (score_horizons(options->horizons, horizons, &wanted.n_horizons) < 0)
+            return -1;
+        wanted.horizons = horizons;
+    }
+    if (celltap_detector_new(score->model, &wanted, &score->detector, &why) == 0)
+        return 0;
+    say_error("%s", why.text);
+    return -1;
+}
+
+/* A sidecar that an earlier run has saved: what it learnt is used, its last moment is not. */
+static int score_load(struct score *score, const char *path)
+{
+    unsigned char *bytes = NULL;
+    FILE *file = fopen(path, "rb");
+    long n_bytes = -1;
+    int code = CELLTAP_EFILE;
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
+        n_bytes = ftell(file);
+    if (n_bytes >= 0 && (bytes = malloc((size_t)n_bytes + 1)) != NULL) {
+        rewind(file);
+        if (fread(bytes, 1, (size_t)n_bytes, file) == (size_t)n_bytes)
+            code = celltap_detector_load(score->detector, bytes, (size_t)n_bytes);
+    }
+    if (file != NULL)
+        fclose(file);
+    free(bytes);
+    if (code < 0)
+        return score_fail(path, code);
+    celltap_detector_resume(score->detector);
+    return 0;
+}
+
+/* A name beside `path`, which the file gets when it is complete. */
+static char *score_part_path(const char *path)
+{
+    char *part = malloc(strlen(path) + sizeof ".part");
+    if (part != NULL)
+        strcat(strcpy(part, path), ".part");
+    return part;
+}
+
+static int score_open_output(struct score *score)
+{
+    score->out = stdout;
+    if (score->options->output == NULL)
+        return 0;
+    score->out_path = score_part_path(score->options->output);
+    score->out = score->out_path == NULL ? NULL : fopen(score->out_path, "w");
+    if (score->out != NULL)
+        return 0;
+    say_error("%s: %s", score->options->output, strerror(errno));
+    return -1;
+}
+
+static int score_open(struct score *score, const char *model_path, const char *data_path)
+{
+    char error[CSV_ERROR_MAX];
+    if (series_open(data_path, &score->options->series, &score->series, error) < 0) {
+        say_error("%s", error);
+        return -1;
+    }
+    if (score->options->clock == CELLTAP_CLOCK_DAY && !series_has_time(score->series)) {
+        say_error("%s has no column with the time, which --clock day needs; see --time", data_path);
+        return -1;
+    }
+    if (score_load_model(score, model_path) < 0 || score_new_detector(score) < 0 ||
+        (score->options->load != NULL && score_load(score, score->options->load) < 0))
+        return -1;
+    score->x = calloc(celltap_model_n_values(score->model) + 1, sizeof *score->x);
+    if (score->x == NULL || celltap_stream_new(score->model, &score->stream) < 0 ||
+        celltap_panel_new(score->model, 1, &score->panel) < 0)
+        return score_fail(model_path, CELLTAP_ENOMEM);
+    return score_open_output(score);
+}
+
+static void score_forget_rows(struct score *score)
+{
+    for (size_t i = 0; i < score->n_kept; i++)
+        free(score->rows[i].values);
+    free(score->rows);
+    score->rows = NULL;
+    score->n_kept = score->n_rows_max = 0;
+}
+
+static void score_close(struct score *score)
+{
+    score_forget_rows(score);
+    if (score->out_path != NULL) {
+        if (score->out != NULL)
+            fclose(score->out);
+        unlink(score->out_path);
+    }
+    free(score->out_path);
+    free(score->x);
+    series_close(score->series);
+    celltap_detector_free(score->detector);
+    celltap_panel_free(score->panel);
+    celltap_stream_free(score->stream);
+    celltap_model_unref(score->model);
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+static int score_keep(struct score *score, const float *values, int64_t ts_ns)
+{
+    size_t n_values = series_n_values(score->series);
+    if (score->n_kept == score->n_rows_max) {
+        size_t n = score->n_rows_max * 2 + 64;
+        struct score_row *rows = realloc(score->rows, n * sizeof *rows);
+        if (rows == NULL)
+            return -1;
+        score->rows = rows;
+        score->n_rows_max = n;
+    }
+    struct score_row *row = &score->rows[score->n_kept];
+    row->ts_ns = ts_ns;
+    row->values = malloc(n_values * sizeof *values);
+    if (row->values == NULL)
+        return -1;
+    memcpy(row->values, values, n_values * sizeof *values);
+    score->n_kept++;
+    return 0;
+}
+
+static void score_step(struct score *score, const float *values, int64_t ts_ns,
+                       struct celltap_score *ret_verdict)
+{
+    celltap_detector_input(score->detector, values, ts_ns, score->x);
+    celltap_step(score->panel, score->stream, score->x, celltap_model_n_values(score->model));
+    celltap_detector_step(score->detector, score->panel, 0, values, ret_verdict);
+}
+
+/* The rows of the warm-up again, until it needs them no more. */
+static void score_again(struct score *score)
+{
+    struct celltap_score verdict = {.rewind = true};
+    while (verdict.rewind) {
+        celltap_stream_reset(score->stream);
+        for (size_t i = 0; i < score->n_kept; i++)
+            score_step(score, score->rows[i].values, score->rows[i].ts_ns, &verdict);
+    }
+    score_forget_rows(score);
+}
+
+static int score_row(struct score *score, const struct series_row *row)
+{
+    struct celltap_score verdict;
+    if (row->has_ts)
+        score->ts_ns = row->ts_ns;
+    score_step(score, row->values, score->ts_ns, &verdict);
+    score->n_rows++;
+    score->n_alarms += verdict.begin;
+    if (verdict.phase != CELLTAP_PHASE_SCORE && score_keep(score, row->values, score->ts_ns) < 0)
+        return score_fail("the rows of the warm-up", CELLTAP_ENOMEM);
+    if (verdict.rewind)
+        score_again(score);
+    fprintf(score->out, "%" PRIu64 ",", score->n_rows);
+    if (row->has_ts)
+        fprintf(score->out, "%" PRId64, row->ts_ns);
+    if (fprintf(score->out, ",%.9g,%.9g,%.9g,%d\n", verdict.score, verdict.g, verdict.level,
+                verdict.alarm) < 0) {
+        say_error("%s: %s", score->out_path ? score->options->output : "standard output",
+                  strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- after the last row ------------------------------------------------------------------- */
+
+static int score_write(const char *path, const void *bytes, size_t n_bytes)
+{
+    char *part = score_part_path(path);
+    FILE *file = part == NULL ? NULL : fopen(part, "wb");
+    bool whole = file != NULL && fwrite(bytes, 1, n_bytes, file) == n_bytes;
+    if (file != NULL && fclose(file) != 0)
+        whole = false;
+    whole = whole && rename(part, path) == 0;
+    if (!whole) {
+        say_error("%s: %s", path, strerror(errno));
+        if (file != NULL)
+            unlink(part);
+    }
+    free(part);
+    return whole ? 0 : -1;
+}
+
+static int score_save(struct score *score)
+{
+    size_t n_bytes = celltap_detector_save_bytes(score->detector);
+    void *bytes = malloc(n_bytes);
+    if (bytes == NULL)
+        return score_fail(score->options->save, CELLTAP_ENOMEM);
+    celltap_detector_save(score->detector, bytes);
+    int code = score_write(score->options->save, bytes, n_bytes);
+    free(bytes);
+    return code;
+}
+
+static int score_commit(struct score *score)
+{
+    char number[32];
+    if (score->out_path != NULL) {
+        FILE *out = score->out;
+        score->out = NULL;
+        if (fclose(out) != 0 || rename(score->out_path, score->options->output) < 0) {
+            say_error("%s: %s", score->options->output, strerror(errno));
+            return -1;
+        }
+        printf("%s: %s timesteps, %" PRIu64 " alarm%s\n", score->options->output,
+               progress_thousands(score->n_rows, number), score->n_alarms,
+               score->n_alarms == 1 ? "" : "s");
+    }
+    return 0;
+}
+
+/* Whether there was enough to learn from. */
+static int score_check_end(struct score *score)
+{
+    if (score->options->load != NULL || score->n_rows >= score->options->warmup)
+        return 0;
+    say_note("celltap: %" PRIu64 " timesteps are fewer than the warm-up's %" PRIu64
+             ": no scores; see --warmup",
+             score->n_rows, score->options->warmup);
+    if (score->options->save == NULL)
+        return 0;
+    say_error("%s: there is nothing to save before the warm-up is over", score->options->save);
+    return -1;
+}
+
+static int score_rows(struct score *score)
+{
+    char error[CSV_ERROR_MAX];
+    struct progress progress;
+    struct series_row row;
+    const struct csv *csv = series_csv(score->series);
+    int code;
+    fprintf(score->out, "seq,ts,score,g,level,alarm\n");
+    progress_start(&progress, "timesteps", csv_bytes_total(csv), PROGRESS_SILENT);
+    while ((code = series_read(score->series, &row, error)) > 0 && !stop_asked()) {
+        if (score_row(score, &row) < 0) {
+            progress_clear(&progress);
+            return -1;
+        }
+        if (score->n_rows % SCORE_ROWS_A_LOOK == 0)
+            progress_show(&progress, score->n_rows, csv_bytes_read(csv));
+    }
+    progress_clear(&progress);
+    if (stop_asked())
+        return -1;
+    if (code < 0) {
+        say_error("%s", error);
+        return -1;
+    }
+    if (score_check_end(score) < 0 || (score->options->save != NULL && score_save(score) < 0))
+        return -1;
+    return score_commit(score);
+}
+
+static int score_run(int argc, char **argv)
+{
+    struct score_options options = {.warmup = 750, .threshold = 2.7, .units = SCORE_UNITS};
+    struct score score = {.options = &options};
+    const char *arguments[2];
+    int code = opts_parse(&score_command, argc, argv, &options, arguments);
+    if (code != OPTS_RUN)
+        return code;
+    stop_catch();
+    code = score_open(&score, arguments[0], arguments[1]) < 0 || score_rows(&score) < 0
+               ? COMMAND_FAILED
+               : COMMAND_OK;
+    score_close(&score);
+    stop_die();
+    return code;
+}
+
+#define SCORE_TEXT(text, letter_, value_, sentence_)                                               \
+    {                                                                                              \
+        .name = #text, .letter = letter_, .kind = OPTS_TEXT, .value = value_,                      \
+        .offset = offsetof(struct score_options, text), .sentence = sentence_                      \
+    }
+
+static const struct opts_row SCORE_ROWS[] = {
+    SCORE_TEXT(output, 'o', "FILE", "where the scores go (standard output)"),
+    {.name = "warmup",
+     .kind = OPTS_COUNT,
+     .value = "N",
+     .offset = offsetof(struct score_options, warmup),
+     .sentence = "timesteps to learn from (750)"},
+    {.name = "threshold",
+     .kind = OPTS_NUMBER,
+     .value = "X",
+     .offset = offsetof(struct score_options, threshold),
+     .sentence = "score of an event (2.7)"},
+    {.name = "clock",
+     .kind = OPTS_CHOICE,
+     .value = "none|day",
+     .offset = offsetof(struct score_options, clock),
+     .sentence = "two more inputs: the time of day"},
+    {.name = "scale",
+     .kind = OPTS_CHOICE,
+     .value = "auto|model|learn|none",
+     .offset = offsetof(struct score_options, scale),
+     .sentence = "who scales the values"},
+    SCORE_TEXT(forecast, 0, "OUTPUT", "which output predicts the values, or none"),
+    SCORE_TEXT(horizons, 0, "N,N", "how many timesteps ahead (1)"),
+    {.name = "units",
+     .kind = OPTS_COUNT,
+     .value = "H",
+     .offset = offsetof(struct score_options, units),
+     .sentence = "of builtin:reservoir (64)"},
+    SCORE_TEXT(save, 0, "SIDECAR", "what has been learnt, for --load"),
+    SCORE_TEXT(load, 0, "SIDECAR", "no warm-up: this was learnt before"),
+    SERIES_OPTS(struct score_options, series),
+};
+
+const struct command score_command = {
+    .name = "score",
+    .arguments = "MODEL|builtin:reservoir DATA.csv",
+    .sentence = "How unusual each row is, without a daemon: a csv row per timestep.",
+    .example = "  celltap score builtin:reservoir pump.csv --clock day -o scores.csv\n",
+    .rows = SCORE_ROWS,
+    .n_rows = sizeof SCORE_ROWS / sizeof *SCORE_ROWS,
+    .n_arguments = 2,
+    .run = score_run,
+};

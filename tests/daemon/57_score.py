@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""57_score.py - this proves that score judges every row by what came before, and says so in csv.
+
+The verdicts themselves are the library's and tested there; here: rows, options, sidecars, the
+reservoir's file, and what is said when something is wrong.
+"""
+import math
+import os
+import random
+import sys
+import tempfile
+
+import onnx
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import cases
+import celltap
+import daemon as D
+
+N, JUMP = 700, 600
+
+
+def write(directory, n=N, jump=JUMP, name="data.csv"):
+    """A day's wave each 48 rows, with noise, and a jump."""
+    noise = random.Random(1)
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("timestamp,value\n")
+        for i in range(n):
+            value = 50 + 9 * math.sin(i / 7.6) + noise.random() + (60 if i == jump else 0)
+            file.write("%d,%r\n" % (1500000000 + 1800 * i, value))
+    return path
+
+
+def table(text):
+    """The head, and the rows as lists of numbers."""
+    head, *lines = text.splitlines()
+    return head, [[float(cell) for cell in line.split(",")] for line in lines]
+
+
+def score(*arguments, **more):
+    return celltap.run("score", "builtin:reservoir", *arguments, **more)
+
+
+def test_score_when_a_value_jumps_then_its_row_is_an_alarm():
+    with tempfile.TemporaryDirectory() as directory:
+        head, rows = table(score(write(directory), "--warmup", "200", "--clock", "day").out)
+        cases.same(head, "seq,ts,score,g,level,alarm", "columns")
+        cases.same(len(rows), N, "rows")
+        cases.same([rows[9][0], rows[9][1]], [10.0, 1500016200e9], "seq and ts")
+        assert all(row[2:] == [0, 0, 0, 0] for row in rows[:200]), "no scores in the warm-up"
+        assert all(row[3] > 0 for row in rows[220:]), "every row has its g afterwards"
+        assert rows[JUMP][2] >= 5 and rows[JUMP][5] == 1, rows[JUMP]
+
+
+def test_score_when_rows_follow_then_earlier_scores_stay():
+    with tempfile.TemporaryDirectory() as directory:
+        whole = score(write(directory), "--warmup", "200").out
+        part = score(write(directory, n=500, name="part.csv"), "--warmup", "200").out
+        assert whole.startswith(part), "a look ahead"
+
+
+def test_score_when_saved_and_loaded_then_there_is_no_warmup():
+    with tempfile.TemporaryDirectory() as directory:
+        data, sidecar = write(directory), os.path.join(directory, "sidecar")
+        out = os.path.join(directory, "scores.csv")
+        said = score(data, "--warmup", "200", "--save", sidecar, "-o", out).out
+        assert said.startswith(out + ": 700 timesteps, "), said
+        rows = table(score(data, "--load", sidecar).out)[1]
+        assert all(row[3] == 0 for row in rows[:20]) and all(row[3] > 0 for row in rows[25:])
+        cases.same(sorted(os.listdir(directory)), ["data.csv", "scores.csv", "sidecar"], "files")
+        with open(sidecar, "r+b") as file:
+            file.truncate(os.path.getsize(sidecar) - 1)
+        assert "not whole" in score(data, "--load", sidecar, check=1).err
+
+
+def test_reservoir_when_written_then_scores_like_the_builtin_one():
+    with tempfile.TemporaryDirectory() as directory:
+        data, model = write(directory), os.path.join(directory, "r.onnx")
+        celltap.run("reservoir", "-o", model, "--channels", "3", "--units", "24")
+        onnx.checker.check_model(onnx.load(model))
+        options = ("--warmup", "200", "--clock", "day")
+        cases.same(celltap.run("score", model, data, *options).out,
+                   score(data, "--units", "24", *options).out, "scores")
+
+
+def test_score_when_cells_are_missing_then_every_row_is_judged():
+    with tempfile.TemporaryDirectory() as directory:
+        path = write(directory)
+        with open(path, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        for i in range(30, N, 17):
+            lines[i] = lines[i].split(",")[0] + ",nan"
+        with open(path, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+        rows = table(score(path, "--warmup", "200").out)[1]
+        cases.same(len(rows), N, "rows")
+        assert all(math.isfinite(cell) for row in rows for cell in row)
+
+
+def test_score_when_something_is_wrong_then_says_what():
+    with tempfile.TemporaryDirectory() as directory:
+        data = write(directory, n=100)
+        out = os.path.join(directory, "out.csv")
+        for words, arguments in (
+                ("fewer than the warm-up", (data, "-o", out)),
+                ("no column with the time", (data, "--time", "none", "--columns", "value",
+                                             "--clock", "day")),
+                ("warmup is 5", (data, "--warmup", "5")),
+                ("1,5,10", (data, "--horizons", "1;2")),
+                ("no output y", (data, "--forecast", "y")),
+                ("nothing to save", (data, "--save", out))):
+            done = score(*arguments, check=None)
+            assert words in done.err and done.err.count("\n") <= 2, (words, done.err)
+        os.remove(out)
+        cases.same(os.listdir(directory), ["data.csv"], "left behind")
+        done = celltap.run("score", D.MODEL, data, check=1)
+        assert "1 column" in done.err and "--columns" in done.err, done.err
+        assert "-o FILE" in celltap.run("reservoir", check=2).err
+
+
+if __name__ == "__main__":
+    cases.run(globals())
