@@ -46,7 +46,7 @@ class Service:
 
     def configure(self, config):
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write("runtime_dir: %s\n%s" % (self.folder, config))
+            file.write("runtime_dir: %s\n%s\nstate_dir: %s\n" % (self.folder, config, self.folder))
 
     def hear(self, timeout_s=DEADLINE_S):
         """The next message as a dict; None when there is none in time."""
