@@ -166,11 +166,13 @@ static void lstm_one_column(const struct lstm_job *job, size_t n_blocks)
     }
 }
 
-static void lstm_columns(const struct lstm_job *job, size_t block_ix, struct piece piece)
+/* One piece of blocks [from, to) for all columns; each tile of columns goes through all blocks. */
+static void lstm_columns(const struct lstm_job *job, size_t from, size_t to, struct piece piece)
 {
     for (size_t c = 0, n; c < job->panel->n_columns; c += n) {
         n = tile_columns(job->panel->n_columns - c);
-        lstm_columns_tiles[n - 1](job, c, block_ix, piece);
+        for (size_t b = from; b < to; b++)
+            lstm_columns_tiles[n - 1](job, c, b, piece);
     }
 }
 
@@ -184,10 +186,12 @@ static void lstm_step(const struct kernel_lstm *lstm, const struct kernel_panel 
     if (panel->n_columns == 1)
         lstm_one_column(&job, n_blocks);
     else
-        for (size_t b = 0; b < n_blocks; b++)
+        for (size_t b = 0, n; b < n_blocks; b += n) {
+            n = piece_blocks(n_blocks - b, length, row);
             for (struct piece p = {0, 0}; p.to < n_k;) {
                 p = piece_next(p, length, n_k);
-                lstm_columns(&job, b, p);
+                lstm_columns(&job, b, b + n, p);
             }
+        }
     keep_h(panel, lstm->n_units);
 }

@@ -60,6 +60,15 @@ INLINE size_t piece_length(size_t n_k, size_t row_floats, size_t n_columns)
     return n_columns <= TILE_COLUMNS || n_k <= n + n / 2 ? n_k : n;
 }
 
+/* Blocks whose pieces of weights stay in the nearest cache together: their outputs lie side by side
+ * and fill lines that would else be fetched once for each. */
+INLINE size_t piece_blocks(size_t n_left, size_t length, size_t row_floats)
+{
+    size_t n = PIECE_FLOATS / (length * row_floats);
+    n = n < 1 ? 1 : n;
+    return n < n_left ? n : n_left;
+}
+
 INLINE struct piece piece_next(struct piece done, size_t length, size_t n_k)
 {
     return (struct piece){done.to, n_k - done.to < length ? n_k : done.to + length};
