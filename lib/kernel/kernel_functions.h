@@ -43,12 +43,13 @@ INLINE vf fn_sigmoid(vf x, vf alpha, vf beta)
 INLINE vf fn_tanh(vf x, vf alpha, vf beta)
 {
     (void)alpha, (void)beta;
+    vi sign = vi_and(vi_bits(x), vi_set1(INT32_MIN));
     vf scale, f = exp2_split(vf_min(vf_set1(20), vf_abs(x)), 2 * LOG2_E, &scale);
     vf p =
         polynomial_5(f, 0.000154035993084476673f, 0.00133907759818785735f, 0.00961823734392434887f,
                      0.055503573325880918f, 0.240226497943974226f, 0.693147187958070854f);
     vf e = vf_fma(vf_mul(scale, f), p, vf_sub(scale, vf_set1(1)));
-    return vf_copysign(vf_div(e, vf_add(e, vf_set1(2))), x);
+    return vf_div(vf_bits(vi_or(vi_bits(e), sign)), vf_add(e, vf_set1(2)));
 }
 
 /* ---- exponential and logarithm ------------------------------------------------------------- */

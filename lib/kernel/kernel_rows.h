@@ -77,6 +77,7 @@ INLINE void rows_tile(const struct rows_job *job, size_t column_ix, struct kerne
     struct rows_place places[TILE_COLUMNS];
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
     vf sums[TILE_SUMS];
+    bool whole = job->n_rows == 1 && job->n_split == 1; /* vectors, side by side */
     EACH (c, C) {
         places[c] = rows_find(job, column_ix + c);
         x[c] = places[c].x + px.from;
@@ -90,9 +91,14 @@ INLINE void rows_tile(const struct rows_job *job, size_t column_ix, struct kerne
     if (piece.to == rows->n_k && job->usual)
         EACH (s, C * V)
             sums[s] = flush(fn_tanh(sums[s], sums[s], sums[s]));
-    EACH (c, C)
+    EACH (c, C) {
+        float *to = rows_out(job, &places[c], first);
         EACH (v, V)
-            rows_put(job, &places[c], first + v, sums[c * V + v]);
+            if (whole)
+                vf_store(to + v * KERNEL_LANES, sums[c * V + v]);
+            else
+                rows_put(job, &places[c], first + v, sums[c * V + v]);
+    }
     if (piece.to == rows->n_k && job->activation != NULL && !job->usual)
         for (size_t c = 0; c < C; c++)
             for (size_t v = 0; v < V; v++)
