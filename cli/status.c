@@ -63,6 +63,26 @@ static void status_frames(const struct control_reply *reply)
            status_number(map, end, "turns", a), status_number(map, end, "listeners_reopened", b));
 }
 
+static void status_journal(const struct control_reply *reply)
+{
+    const unsigned char *at;
+    struct celltap_token journal;
+    char directory[512], sync[32], fault[256], written[32], synced[32];
+    if (celltap_map_find(reply->map, reply->end, "journal", &journal, &at) < 0)
+        return;
+    if (journal.kind != CELLTAP_TOKEN_MAP) {
+        printf("journal   off\n");
+        return;
+    }
+    printf("journal   %s: sync %s, %s bytes written, %s synced\n",
+           control_text(at, reply->end, "directory", directory, sizeof directory),
+           control_text(at, reply->end, "sync", sync, sizeof sync),
+           status_number(at, reply->end, "position", written),
+           status_number(at, reply->end, "synced", synced));
+    if (control_text(at, reply->end, "fault", fault, sizeof fault)[0] != '\0')
+        printf("          holding frames back: %s\n", fault);
+}
+
 static void status_models(const struct control_reply *reply)
 {
     const unsigned char *item = NULL, *end = reply->end;
@@ -106,12 +126,14 @@ static void status_print(const struct control_reply *reply)
     const unsigned char *map = reply->map, *end = reply->end;
     char version[64], kernel[32], config[512];
     unsigned long long s = control_count(map, end, "uptime_ms") / 1000;
-    printf("celltapd  %s, pid %llu, up %llu:%02llu:%02llu, kernel %s\n",
+    printf("celltapd  %s, pid %llu, up %llu:%02llu:%02llu, kernel %s, threads %llu\n",
            control_text(map, end, "version", version, sizeof version),
            (unsigned long long)control_count(map, end, "pid"), s / 3600, s / 60 % 60, s % 60,
-           control_text(map, end, "kernel", kernel, sizeof kernel));
+           control_text(map, end, "kernel", kernel, sizeof kernel),
+           (unsigned long long)control_count(map, end, "threads"));
     printf("config    %s\n", control_text(map, end, "config", config, sizeof config));
     status_frames(reply);
+    status_journal(reply);
     status_models(reply);
     status_taps(reply);
 }
@@ -155,7 +177,7 @@ static const struct opts_row STATUS_ROWS[] = {
 const struct command status_command = {
     .name = "status",
     .arguments = "",
-    .sentence = "What the daemon is doing: frames, rejects, models, taps.",
+    .sentence = "What the daemon is doing: frames, rejects, journal, models, taps.",
     .example = "  celltap status --json | jq .per_second\n",
     .rows = STATUS_ROWS,
     .n_rows = sizeof STATUS_ROWS / sizeof *STATUS_ROWS,

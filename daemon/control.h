@@ -4,8 +4,8 @@
  *     reply     {...}                        or {"error": "what is wrong; what to do"}
  *
  * cmd         reads                                     replies
- * status      -                                         version, pid, uptime_ms, kernel, config,
- *                 accepted, duplicate, gaps, rejected (frames since the start), per_second (frames
+ * status      -                                         version, pid, uptime_ms, kernel, threads,
+ *                 config, accepted, duplicate, gaps, rejected (frames since the start), per_second (frames
  *                 per second, float), rejects {reason: n, ...}, queue_messages, queue_bytes (waiting
  *                 to be stepped), streams, max_streams, turns, listeners_reopened, memory_bytes,
  *                 journal {directory, sync, fault ("": none), position, synced, epoch, snapshot

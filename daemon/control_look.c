@@ -109,11 +109,12 @@ void control_status_write(struct control_request *request, struct celltap_writer
     struct loop *loop = request->loop;
     const struct engine_counts *counts = engine_counts(loop->engine);
     struct intake_level level = intake_level(loop->frames);
-    celltap_put_map(writer, 21);
+    celltap_put_map(writer, 22);
     control_put_text(writer, "version", CELLTAP_VERSION);
     control_put_uint(writer, "pid", (uint64_t)getpid());
     control_put_uint(writer, "uptime_ms", loop_now_ms(loop) - loop->started_ms);
     control_put_text(writer, "kernel", celltap_kernel_name());
+    control_put_uint(writer, "threads", loop->conf->threads);
     control_put_text(writer, "config", loop->conf->path);
     control_put_uint(writer, "accepted", counts->n_accepted);
     control_put_uint(writer, "duplicate", counts->n_duplicates);

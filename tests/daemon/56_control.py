@@ -25,7 +25,7 @@ def test_status_when_asked_then_json_is_the_reply():
         feed(daemon, D.frame("s", [1, 2, 3]), D.frame("s", [1, 2]))
         shown, reply = run(daemon, "status", "--json").json(), daemon.status()
         cases.same(set(shown), set(reply), "keys")
-        for key in ["version", "pid", "kernel", "accepted", "rejected", "rejects", "models"]:
+        for key in ["version", "pid", "kernel", "threads", "accepted", "rejected", "rejects", "models"]:
             cases.same(shown[key], reply[key], key)
 
 
@@ -34,7 +34,8 @@ def test_status_when_asked_then_a_page_with_frames_rejects_models_and_taps():
         feed(daemon, *[D.frame("s", [1, 2, 3])] * 1234, D.frame("s", [1, 2]))
         text = run(daemon, "status").out
         for part in ["1,234 accepted", "1 rejected", "pid %d" % daemon.process.pid, "m: " + D.MODEL,
-                     "1 of at most", daemon.url("all"), "0 subscribers"]:
+                     "1 of at most", "threads 1", "journal   ", daemon.url("all"),
+                     "0 subscribers"]:
             assert part in text, "%r is not in:\n%s" % (part, text)
 
 
