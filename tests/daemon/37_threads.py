@@ -23,7 +23,8 @@ THREADS = (1, 2, 4)
 
 def start(n_threads, **more):
     daemon = D.Daemon(start=False)
-    taps = [{"name": "all", "listen": [daemon.url("all")], "tensors": ["*"], "group": "layer"},
+    taps = [{"name": "all", "listen": [daemon.url("all")], "tensors": ["*"], "group": "stream",
+             "queue": 8192},  # more than there are frames: a reader that is slow loses nothing
             {"name": "one", "listen": [daemon.url("one")], "tensors": ["c"], "group": "tap"}]
     daemon.write(daemon.default(**dict({"threads": n_threads, "taps": taps}, **more)))
     daemon.start()
@@ -141,7 +142,7 @@ def test_reset_and_reload_when_4_threads_then_every_stream_follows():
             cases.same(daemon.control("reset", stream=name), {"ok": True})
         cases.same(set(last().values()), {once["lstms.1", "c"]}, "after the reset")
         more = {"taps": [{"name": "all", "listen": [daemon.url("all")], "tensors": ["*"],
-                          "group": "stream"}]}
+                          "group": "layer", "queue": 8192}]}
         daemon.write(daemon.default(threads=4, **more))
         assert "64 go on" in daemon.control("reload")["changes"][0]
         cases.same(set(last().values()), {twice["lstms.1", "c"]}, "states go on after the reload")
