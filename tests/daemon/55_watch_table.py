@@ -65,8 +65,9 @@ class Screen:
 
     def control(self, kind, values):
         if kind == "H":
-            self.y, self.x = max(int(values or 1), 1) - 1, 0
-            self.beyond += self.y >= self.lines
+            line, self.x = max(int(values or 1), 1) - 1, 0
+            self.beyond += line >= self.lines
+            self.y = min(line, self.lines - 1)
         elif kind == "m":
             self.colour = values not in ("", "0", "1")
         elif kind in "KJ" and kind:
@@ -192,7 +193,7 @@ def test_terminal_when_of_any_size_then_picture_stays_within():
         for columns, lines in [(200, 60), (40, 10), (32, 4), (12, 3), (80, 24)]:
             terminal.screen.resize(columns, lines)
             terminal.size(columns, lines)
-            terminal.look(0.2)
+            terminal.look(0.5)  # what was on its way for the old size may still come
             terminal.screen.resize(columns, lines)
             terminal.screen.beyond = 0
             terminal.look(0.2)
