@@ -78,9 +78,11 @@ static void journal_fail(struct journal *journal, const char *text)
     sd_status("journal: %s; no frames are taken", text);
 }
 
+/* A sync that was under way when a write failed says nothing about that write. */
 static void journal_recovered(struct journal *journal)
 {
-    if (journal->fault[0] == '\0' || journal->unsafe)
+    struct celltap_journal_writer_state state = celltap_journal_writer_state(journal->writer);
+    if (journal->fault[0] == '\0' || journal->unsafe || state.written < state.position)
         return;
     journal->fault[0] = '\0';
     log_line(LOG_LEVEL_NOTICE, "journal: the disk takes it again; going on");

@@ -37,9 +37,10 @@ def set_fault(text):
     os.rename(FAULT + ".new", FAULT)
 
 
-def started(**journal):
+def started(environment=None, **journal):
     set_fault("")
-    daemon = D.Daemon(start=False, environment={"LD_PRELOAD": PRELOAD, "DISK_FAULT": FAULT})
+    daemon = D.Daemon(start=False, environment=dict(environment or {}, LD_PRELOAD=PRELOAD,
+                                                    DISK_FAULT=FAULT))
     daemon.config = daemon.default(journal=journal)
     daemon.write(daemon.config)
     daemon.start()
@@ -98,6 +99,25 @@ def test_disk_when_read_only_or_failing_then_waits_and_goes_on():
 
 def test_sync_when_it_fails_then_all_is_written_again():
     fails_and_recovers("sync", errno.EIO, "always")
+
+
+def test_fault_when_a_sync_before_it_succeeds_then_stays():
+    begun = os.path.join(FOLDER.name, "sync")
+    daemon, _ = started({"DISK_SYNC": begun}, sync="interval", sync_interval_ms=10)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        syncs = status_of(daemon)["syncs"]
+        if os.path.exists(begun):  # the start's own
+            os.unlink(begun)
+        D.feed(req, [D.frame("s", [1, 2, 3])])
+        D.wait_until(lambda: os.path.exists(begun), "a sync under way")
+        set_fault("write %d" % errno.ENOSPC)
+        asked = req.ask(D.frame("s", [2, 3, 4]))
+        D.wait_until(lambda: status_of(daemon)["syncs"] > syncs, "its end")
+        assert status_of(daemon)["fault"], "forgotten while a frame is not written"
+        set_fault("")
+        number, answer = req.answer()
+        cases.same((number, msgpack.unpackb(answer)["accepted"]), (asked, 1))
+        cases.same(daemon.terminate(), 0)
 
 
 def test_end_when_the_disk_is_full_then_still_ends():

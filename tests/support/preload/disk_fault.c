@@ -1,6 +1,7 @@
 /* disk_fault.c - stands before the C library's pwrite and fdatasync: a disk that fails on demand.
  *
  *     $DISK_FAULT   a file: "write 28" or "sync 5" (an errno); empty or absent: all is well
+ *     $DISK_SYNC    a file: made when a sync begins, which then lasts 0.3 s
  *
  * Only files of a journal's segments are concerned.  Loaded with LD_PRELOAD by a test. */
 #define _GNU_SOURCE
@@ -50,6 +51,11 @@ int fdatasync(int fd)
 {
     int (*next)(int) = dlsym(RTLD_NEXT, "fdatasync");
     int number = fault(fd, "sync");
+    FILE *begun = getenv("DISK_SYNC") != NULL ? fopen(getenv("DISK_SYNC"), "we") : NULL;
+    if (begun != NULL) {
+        fclose(begun);
+        usleep(300000);
+    }
     if (number == 0)
         return next(fd);
     errno = number;
