@@ -86,7 +86,7 @@ def test_status_when_frames_pour_in_then_answers_and_adds_up():
         cases.same((status["accepted"], status["queue_messages"], status["queue_bytes"]),
                    (200000, 0, 0))
         cases.same(set(status), {
-            "version", "pid", "uptime_ms", "kernel", "config", "accepted", "duplicate", "gaps",
+            "version", "pid", "uptime_ms", "kernel", "threads", "config", "accepted", "duplicate", "gaps",
             "rejected", "per_second", "rejects", "queue_messages", "queue_bytes", "streams",
             "max_streams", "turns", "listeners_reopened", "memory_bytes", "journal",
             "models", "taps"})
