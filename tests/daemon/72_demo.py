@@ -99,8 +99,10 @@ def test_terminal_shows_watch(scratch):
 
 def test_interrupt_cleans_up(scratch):
     folder = checkout(os.path.join(scratch, "interrupt"))
+    # Whoever runs this in the background may have it ignore the signal.
     process = subprocess.Popen(command(folder, 300), cwd=folder, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     process.stdout.readline()  # it says what it plays when everything runs
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=DEADLINE_S)[0].decode()
