@@ -257,8 +257,9 @@ static void loop_on_tick(uv_timer_t *tick)
     } else if (loop->phase == LOOP_FLUSHING) {
         loop_tick_flushing(loop);
     } else {
-        loop_each_sock(loop, loop_probe, loop);
+        /* In this order: nng loses the memory of a connection that has just come to what closes. */
         taps_expire(&loop->taps, loop_now_ms(loop));
+        loop_each_sock(loop, loop_probe, loop);
         intake_resume(loop->frames);
         intake_resume(loop->requests);
         loop_measure(loop);

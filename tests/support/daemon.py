@@ -198,7 +198,7 @@ class Daemon:
     def status(self):
         return self.control("status")
 
-    def subscribe(self, url):
+    def subscribe(self, url, timeout_s=TIMEOUT_S):
         """A subscriber that the daemon knows of."""
         name_of = {u: tap["name"] for tap in self.status()["taps"] for u in tap["urls"]}
         def count():
@@ -206,7 +206,7 @@ class Daemon:
                        if tap["name"] == name_of[url])
         before = count()
         sub = sp.Sub(url, TIMEOUT_S)
-        wait_until(lambda: count() > before, "the subscriber at " + url)
+        wait_until(lambda: count() > before, "the subscriber at " + url, timeout_s)
         return sub
 
     def wait_accepted(self, n, timeout_s=TIMEOUT_S):
