@@ -123,7 +123,9 @@ def test_check_of_models_that_cannot_be_used_then_each_told(folder):
                                    "- {name: both, file: both.onnx}\n"
                                    "- {name: text, file: text.onnx}\n"
                                    "- {name: many, file: '%s', channels: [a, b]}\n"
-                                   "- {name: good, file: '%s'}\n" % (MODEL, MODEL))
+                                   "- {name: good, file: '%s'}\n"
+                                   "runtime_dir: %s\nstate_dir: %s\n"
+                 % (MODEL, MODEL, folder, folder))
     code, out, err = celltapd("--config", path, "--check")
     assert code == 78 and out == "", (code, out)
     lines = err.splitlines()
