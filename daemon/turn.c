@@ -1,9 +1,9 @@
 /* turn.c - one turn of the loop: what has arrived is taken, stepped, published, acknowledged.
  *
  * Happy path of a message: taken from the intake, its frames taken by the engine, written to the
- * journal, stepped and published with those of the turn's other messages, then its reply is sent and it is freed.  A
- * message that does not fit in the turn is carried over to the next.  A reply for which there is no
- * memory is left out: the client asks again, and its frames are duplicates then. */
+ * journal, stepped and published with those of the turn's other messages, then its reply is sent
+ * and it is freed.  A message that does not fit in the turn is carried over to the next.  A reply for
+ * which there is no memory is left out: the client asks again, and its frames are duplicates then. */
 #include "daemon/turn.h"
 
 #include <stdio.h>
