@@ -72,7 +72,7 @@ static int save_stream(struct journal *journal, const struct stream *stream)
         .reset_next = stream->reset_next,
         .n_held = stream->held != NULL ? serving->n_values : 0,
         .held = (const unsigned char *)stream->held,
-        .state_bytes = celltap_stream_save_bytes(serving->model),
+        .state_bytes = celltap_stream_save_bytes(stream->state),
     };
     return celltap_snapshot_put(journal->snapshot, &entry, stream->state);
 }

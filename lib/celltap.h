@@ -19,7 +19,8 @@
  *
  * Threads: a model may be shared by any number of threads; a stream or a panel is used by one at a
  * time.  Nothing here prints, exits, or touches a file other than the model's.  A step cannot fail
- * but for a wrong argument, and does not allocate. */
+ * but for a wrong argument, and does not allocate; only while a watched stream warms up it may need
+ * memory. */
 #ifndef CELLTAP_H
 #define CELLTAP_H
 
@@ -148,13 +149,15 @@ typedef struct celltap_stream celltap_stream;
 CELLTAP_API int celltap_stream_new(celltap_model *model, celltap_stream **ret_stream);
 CELLTAP_API void celltap_stream_free(celltap_stream *stream); /* NULL is fine */
 
-/* Back to the initial state. */
+/* Back to the initial state.  What a watched stream's detector has learnt stays; its next 20
+ * timesteps have no score. */
 CELLTAP_API void celltap_stream_reset(celltap_stream *stream);
 
-/* A stream's states as bytes, the same on every machine.  save writes celltap_stream_save_bytes to
- * ret_bytes; load takes what save wrote for a stream of the same model.  CELLTAP_ESTATE (other
- * length, another model): nothing has changed then. */
-CELLTAP_API size_t celltap_stream_save_bytes(const celltap_model *model);
+/* A stream's states as bytes, the same on every machine; of a watched one also its detector, or the
+ * frames of its warm-up.  save writes celltap_stream_save_bytes to ret_bytes; load takes what save
+ * wrote for a stream of the same model, watched with the same options or not at all.  CELLTAP_ESTATE
+ * (other length, another model, other options), CELLTAP_ENOMEM: nothing has changed then. */
+CELLTAP_API size_t celltap_stream_save_bytes(const celltap_stream *stream);
 CELLTAP_API void celltap_stream_save(const celltap_stream *stream, void *ret_bytes);
 CELLTAP_API int celltap_stream_load(celltap_stream *stream, const void *bytes, size_t n_bytes);
 
@@ -168,15 +171,16 @@ CELLTAP_API int celltap_panel_new(celltap_model *model, size_t width, celltap_pa
 CELLTAP_API void celltap_panel_free(celltap_panel *panel); /* NULL is fine */
 
 /* Advances one stream by one timestep.  x: [n_values]; a NaN in it goes through the network and
- * stays in its states.  The result is the panel's column 0.  CELLTAP_ELENGTH, CELLTAP_EINVAL
- * (another model's stream): nothing has changed then. */
+ * stays in its states, but for a watched stream, of which it says that the value is missing.  The
+ * result is the panel's column 0.  CELLTAP_ELENGTH, CELLTAP_EINVAL (another model's stream),
+ * CELLTAP_ENOMEM (of a watched stream's warm-up): nothing has changed then. */
 CELLTAP_API int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x,
                              size_t n_values);
 
 /* Advances n_streams different streams by one timestep each; the weights are read once.  x[i] is
  * the frame of streams[i]: [n_values]; its result is column i.  The bits are those of
  * celltap_step.  CELLTAP_ELENGTH; CELLTAP_EINVAL (more streams than the width, one given twice, or
- * another model's): nothing has changed then. */
+ * another model's); CELLTAP_ENOMEM: nothing has changed then. */
 CELLTAP_API int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams,
                                   const float *const *x, size_t n_streams, size_t n_values);
 
@@ -187,7 +191,7 @@ CELLTAP_API const float *celltap_panel_tensor(const celltap_panel *panel, size_t
 
 /* ---- detectors: do the sensors behave abnormally? ------------------------------------------ */
 
-/* A detector watches one stream: how unusual the states inside the network are (h and c of all its
+/* A detector judges one stream: how unusual the states inside the network are (h and c of all its
  * recurrent layers), how wrong its forecasts were, and whether a sensor left its range.  It learns
  * from the first `warmup` timesteps, which are to be stepped up to three times:
  *
@@ -201,8 +205,8 @@ CELLTAP_API const float *celltap_panel_tensor(const celltap_panel *panel, size_t
  *     celltap_detector_step(detector, panel, 0, values, &score);
  *     if (score.rewind)     celltap_stream_reset(stream), and the same frames again from the first
  *
- * A caller who cannot step the same frames again goes on with the next ones: each phase then takes
- * `warmup` timesteps more.  Constant memory and time, no look-ahead, no libm: the scores have the
+ * celltap_stream_watch does all this for a stream.  A caller who cannot step the same frames again
+ * goes on with the next ones: each phase then takes `warmup` timesteps more.  Constant memory and time, no look-ahead, no libm: the scores have the
  * same bits on every machine and kernel. */
 typedef struct celltap_detector celltap_detector;
 
@@ -217,6 +221,12 @@ enum celltap_clock {
     CELLTAP_CLOCK_DAY /* the model's last two inputs are sine and cosine of the time of day, UTC */
 };
 
+/* What the network gets for a missing value. */
+enum celltap_missing {
+    CELLTAP_MISSING_HOLD, /* the channel's last value; its mean, or 0, before any */
+    CELLTAP_MISSING_ZERO
+};
+
 struct celltap_detector_options {
     size_t warmup;            /* timesteps, 32 to 10^7; 750 */
     double threshold;         /* of the score, above which is an event; 2.7 */
@@ -227,11 +237,12 @@ struct celltap_detector_options {
     double forget;            /* timesteps until the history of distances has faded to 1/e; 2000 */
     enum celltap_scale scale; /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
     enum celltap_clock clock; /* CELLTAP_CLOCK_NONE */
-    const char *forecast;     /* which graph output predicts the channels; NULL: the first that has
+    enum celltap_missing missing; /* CELLTAP_MISSING_HOLD */
+    const char *forecast;   /* which graph output predicts the channels; NULL: the first that has
                                  channels x horizons values, if any; "none": none */
-    const size_t *horizons;   /* how many timesteps ahead, rising; the output holds all channels of
+    const size_t *horizons; /* how many timesteps ahead, rising; the output holds all channels of
                                  the first, then of the second, and so on; NULL: 1 */
-    size_t n_horizons;        /* up to 64 */
+    size_t n_horizons;      /* up to 64 */
 };
 
 /* The values above. */
@@ -269,6 +280,10 @@ CELLTAP_API int celltap_detector_new(celltap_model *model,
                                      struct celltap_diagnosis *reterr);
 CELLTAP_API void celltap_detector_free(celltap_detector *detector); /* NULL is fine */
 
+/* Its options, complete: forecast is the output's name, or "none". */
+CELLTAP_API const struct celltap_detector_options *
+celltap_detector_get_options(const celltap_detector *detector);
+
 /* Values of a frame: the model's, without the clock's two. */
 CELLTAP_API size_t celltap_detector_n_channels(const celltap_detector *detector);
 
@@ -276,8 +291,7 @@ CELLTAP_API size_t celltap_detector_n_channels(const celltap_detector *detector)
 CELLTAP_API size_t celltap_detector_bytes(const celltap_detector *detector);
 
 /* What the network gets: values [n_channels] scaled as the options say, then the clock.  NaN and
- * infinite ones are missing and become the channel's last value (its mean, or 0, before any).
- * ret_x: [celltap_model_n_values]. */
+ * infinite ones are missing and replaced as the options say.  ret_x: [celltap_model_n_values]. */
 CELLTAP_API void celltap_detector_input(celltap_detector *detector, const float *values,
                                         int64_t ts_ns, float *ret_x);
 
@@ -321,6 +335,84 @@ CELLTAP_API size_t celltap_detector_save_bytes(const celltap_detector *detector)
 CELLTAP_API void celltap_detector_save(const celltap_detector *detector, void *ret_bytes);
 CELLTAP_API int celltap_detector_load(celltap_detector *detector, const void *bytes,
                                       size_t n_bytes);
+
+/* ---- watched streams: a detector as part of the stream ------------------------------------- */
+
+/* Gives a stream that has not been stepped yet a detector of its own.  From then on a step takes its
+ * frames in the sensors' own unit, NaN where a value is missing, as many as celltap_stream_n_values
+ * says; it scales them for the network, steps, and judges:
+ *
+ *     celltap_stream_watch(stream, NULL, NULL);
+ *     celltap_stream_at(stream, ts_ns);
+ *     celltap_step(panel, stream, values, celltap_stream_n_values(stream));
+ *     const struct celltap_score *score = celltap_panel_score(panel, 0);
+ *
+ * The warm-up: its first `warmup` frames are kept, at most 1 GiB, of 8 + 4 n_values bytes each, and
+ * stepped as they come, with the scaling known by then and without a score.  Then the warm-up is
+ * due: they are stepped twice more from the initial state, to learn and to find the levels, and the
+ * next frame goes on from there with a score.  The next step does this first, or the caller before
+ * it, as below.  Scores and states are a function of the frames and their times alone.
+ *
+ * options: NULL: celltap_detector_defaults.  CELLTAP_EINVAL (an option is out of its range, nothing
+ * in the model can be watched, the stream is watched or has been stepped), CELLTAP_ENOMEM; *reterr,
+ * if not NULL, says why. */
+CELLTAP_API int celltap_stream_watch(celltap_stream *stream,
+                                     const struct celltap_detector_options *options,
+                                     struct celltap_diagnosis *reterr);
+
+/* Values of a frame: the model's, of a watched stream without the clock's two. */
+CELLTAP_API size_t celltap_stream_n_values(const celltap_stream *stream);
+
+/* The time of the stream's next frame, nanoseconds since 1970; the clock shows it.  0 at first. */
+CELLTAP_API void celltap_stream_at(celltap_stream *stream, int64_t ts_ns);
+
+/* The verdict on a column of the last step: NULL if its stream is not watched.  Valid until that
+ * stream is stepped, loaded or freed. */
+CELLTAP_API const struct celltap_score *celltap_panel_score(const celltap_panel *panel,
+                                                            size_t column_ix);
+
+/* The detector of a watched stream, to be asked for channels and units and to be saved; NULL: not
+ * watched.  Valid until the stream is stepped or loaded.  It has learnt nothing before
+ * celltap_stream_warm_left is SIZE_MAX. */
+CELLTAP_API celltap_detector *celltap_stream_detector(const celltap_stream *stream);
+
+/* What another stream's detector has learnt (celltap_detector_save), instead of a warm-up.  For a
+ * watched stream.  CELLTAP_ESTATE (of another model, clock, scale or forecast; the warm-up was not
+ * over; damaged): nothing has changed then. */
+CELLTAP_API int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes);
+
+/* Back to where celltap_stream_watch left it: the states, and a new warm-up.  Of a stream that is
+ * not watched: celltap_stream_reset. */
+CELLTAP_API void celltap_stream_rewarm(celltap_stream *stream);
+
+/* Timesteps until the warm-up is due; 0: it is; SIZE_MAX: it is over, or the stream is not watched. */
+CELLTAP_API size_t celltap_stream_warm_left(const celltap_stream *stream);
+
+/* Makes room for n_frames more of the warm-up, so that their steps need no memory.  CELLTAP_ENOMEM. */
+CELLTAP_API int celltap_stream_reserve(celltap_stream *stream, size_t n_frames);
+
+/* Ends a warm-up that is due; nothing to do otherwise.  CELLTAP_ENOMEM: nothing has changed then. */
+CELLTAP_API int celltap_stream_warm(celltap_stream *stream);
+
+/* The same on another thread, while the stream lives on (it may be saved, reset, rewarmed or freed,
+ * but a step would do the work itself): new, end and free are for the stream's thread, run for any.
+ *
+ *     celltap_warmup_new(stream, &warmup);
+ *     while (celltap_warmup_run(warmup, 1000)) ;
+ *     celltap_warmup_end(warmup, stream);
+ *     celltap_warmup_free(warmup); */
+typedef struct celltap_warmup celltap_warmup;
+
+/* CELLTAP_EINVAL (no warm-up is due), CELLTAP_ENOMEM. */
+CELLTAP_API int celltap_warmup_new(celltap_stream *stream, celltap_warmup **ret_warmup);
+CELLTAP_API void celltap_warmup_free(celltap_warmup *warmup); /* NULL is fine */
+
+/* Up to n_timesteps of it: true: there are more. */
+CELLTAP_API bool celltap_warmup_run(celltap_warmup *warmup, size_t n_timesteps);
+
+/* The stream takes what was learnt.  CELLTAP_ESTATE: it is not whole, or the stream is not any more
+ * as it was; nothing has changed then. */
+CELLTAP_API int celltap_warmup_end(celltap_warmup *warmup, celltap_stream *stream);
 
 #ifdef __cplusplus
 }

@@ -69,6 +69,7 @@ static int detector_check(const struct celltap_detector_options *options,
         {"forget", options->forget, 2, 1e9},
         {"scale", options->scale, CELLTAP_SCALE_MODEL, CELLTAP_SCALE_NONE},
         {"clock", options->clock, CELLTAP_CLOCK_NONE, CELLTAP_CLOCK_DAY},
+        {"missing", options->missing, CELLTAP_MISSING_HOLD, CELLTAP_MISSING_ZERO},
         {"n_horizons", (double)options->n_horizons, 0, DETECTOR_HORIZONS_MAX},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -222,7 +223,7 @@ void detector_forget_moment(struct celltap_detector *detector)
     detector->n_quiet = DETECTOR_SKIP;
 }
 
-static void detector_begin(struct celltap_detector *detector)
+void detector_begin(struct celltap_detector *detector)
 {
     for (size_t i = 0; i < detector->n_channels; i++)
         detector->channels[i] = (struct detector_channel){.low = INFINITY, .high = -INFINITY};
@@ -271,8 +272,17 @@ static int detector_plan(celltap_model *model, const struct celltap_detector_opt
     return 0;
 }
 
-int celltap_detector_new(celltap_model *model, const struct celltap_detector_options *options,
-                         celltap_detector **ret_detector, struct celltap_diagnosis *reterr)
+/* The name by which the forecast is found again. */
+static const char *detector_forecast_name(const struct celltap_detector *detector)
+{
+    const struct model_layer *outputs = &detector->model->layers[detector->model->n_layers - 1];
+    if (detector->views[CELLTAP_VIEW_ERROR].d == 0)
+        return "none";
+    return outputs->tensors[detector->forecast_ix].name;
+}
+
+int detector_new(celltap_model *model, const struct celltap_detector_options *options, bool lazy,
+                 celltap_detector **ret_detector, struct celltap_diagnosis *reterr)
 {
     struct celltap_detector plan;
     struct detector_cut cut = {0}, cut_warm = {0};
@@ -287,8 +297,8 @@ int celltap_detector_new(celltap_model *model, const struct celltap_detector_opt
     plan.n_bytes = cut.n_bytes;
     plan.n_warm_bytes = cut_warm.n_bytes;
     cut = (struct detector_cut){.memory = alloc_new(1, plan.n_bytes)};
-    plan.warm = detector_warm_new(&plan);
-    if (cut.memory == NULL || plan.warm == NULL) {
+    plan.warm = lazy ? NULL : detector_warm_new(&plan);
+    if (cut.memory == NULL || (plan.warm == NULL && !lazy)) {
         alloc_free(cut.memory);
         alloc_free(plan.warm);
         detector_refuse(reterr, "out of memory");
@@ -299,12 +309,18 @@ int celltap_detector_new(celltap_model *model, const struct celltap_detector_opt
     for (size_t i = 0; i < plan.options.n_horizons; i++)
         plan.horizons[i] = plan.options.horizons[i];
     plan.options.horizons = plan.horizons;
-    plan.options.forecast = NULL; /* found; the text is the caller's */
+    plan.options.forecast = detector_forecast_name(&plan); /* the given text is the caller's */
     plan.fade = real_exp(-DETECTOR_LN2 / options->refractory);
     celltap_model_ref(model);
     detector_begin(&plan);
     *ret_detector = memcpy(cut.memory, &plan, sizeof plan);
     return 0;
+}
+
+int celltap_detector_new(celltap_model *model, const struct celltap_detector_options *options,
+                         celltap_detector **ret_detector, struct celltap_diagnosis *reterr)
+{
+    return detector_new(model, options, false, ret_detector, reterr);
 }
 
 void celltap_detector_free(celltap_detector *detector)
@@ -330,6 +346,12 @@ int celltap_detector_reset(celltap_detector *detector)
 void celltap_detector_resume(celltap_detector *detector)
 {
     detector_forget_moment(detector);
+}
+
+const struct celltap_detector_options *
+celltap_detector_get_options(const celltap_detector *detector)
+{
+    return &detector->options;
 }
 
 size_t celltap_detector_n_channels(const celltap_detector *detector)

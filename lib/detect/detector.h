@@ -61,8 +61,26 @@ struct celltap_detector {
 /* A new phase begins, or the stream was reset: what is remembered of the moment is forgotten. */
 void detector_forget_moment(struct celltap_detector *detector);
 
+/* celltap_detector_new, with the memory of a warm-up or (lazy) without: then only phase scale, by
+ * detector_scale, is possible. */
+int detector_new(celltap_model *model, const struct celltap_detector_options *options, bool lazy,
+                 celltap_detector **ret_detector, struct celltap_diagnosis *reterr);
+
+/* All over again. */
+void detector_begin(struct celltap_detector *detector);
+
+/* A frame of phase scale, for which no network is needed; and the end of that phase. */
+void detector_scale(struct celltap_detector *detector, const float *values);
+void detector_scale_end(struct celltap_detector *detector);
+
+/* What of a frame stands in for values that are missing later. */
+void detector_hold(struct celltap_detector *detector, const float *values);
+
 /* Takes the memory of a warm-up.  NULL: out of memory. */
 struct detector_warm *detector_warm_new(const struct celltap_detector *detector);
+
+/* celltap_detector_load, only of one that has learnt: without memory. */
+int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes);
 
 /* u [view_padded(d)] of a view at this timestep. */
 void detector_gather(struct celltap_detector *detector, enum celltap_view view,

@@ -189,3 +189,15 @@ int celltap_detector_load(celltap_detector *detector, const void *bytes, size_t 
     *detector = like;
     return 0;
 }
+
+int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes)
+{
+    struct save save = {.way = SAVE_GET, .from = bytes};
+    uint64_t words[SAVE_HEAD_WORDS];
+    if (n_bytes < sizeof words)
+        return CELLTAP_ESTATE;
+    SAVE(&save, words, SAVE_HEAD_WORDS);
+    return words[SAVE_PHASE] == CELLTAP_PHASE_SCORE
+               ? celltap_detector_load(detector, bytes, n_bytes)
+               : CELLTAP_ESTATE;
+}

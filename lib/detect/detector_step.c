@@ -57,14 +57,29 @@ static double step_clip(double x, double limit)
     return x > limit ? limit : x < -limit ? -limit : x;
 }
 
+void detector_hold(struct celltap_detector *detector, const float *values)
+{
+    for (size_t i = 0; i < detector->n_channels; i++)
+        if (isfinite(values[i]))
+            detector->channels[i].last = values[i];
+}
+
+/* What stands in for a value that is missing. */
+static float step_missing(const struct celltap_detector *detector,
+                          const struct detector_channel *channel)
+{
+    if (detector->options.missing == CELLTAP_MISSING_ZERO)
+        return 0;
+    return isnan(channel->last) ? (float)channel->mean : channel->last;
+}
+
 void celltap_detector_input(celltap_detector *detector, const float *values, int64_t ts_ns,
                             float *ret_x)
 {
+    detector_hold(detector, values);
     for (size_t i = 0; i < detector->n_channels; i++) {
-        struct detector_channel *channel = &detector->channels[i];
-        if (isfinite(values[i]))
-            channel->last = values[i];
-        float value = isnan(channel->last) ? (float)channel->mean : channel->last;
+        float value =
+            isfinite(values[i]) ? values[i] : step_missing(detector, &detector->channels[i]);
         ret_x[i] = detector->options.scale == CELLTAP_SCALE_MODEL
                        ? value
                        : (float)step_clip(detector_standard(detector, i, value), DETECTOR_CLIP);
@@ -148,17 +163,21 @@ struct step {
     struct celltap_score *score;
 };
 
-static void step_scale(const struct step *step)
+void detector_scale(struct celltap_detector *detector, const float *values)
 {
-    struct celltap_detector *detector = step->detector;
     for (size_t i = 0; i < detector->n_channels; i++) {
         struct detector_channel *channel = &detector->channels[i];
-        if (!isfinite(step->values[i]))
+        if (!isfinite(values[i]))
             continue;
-        double delta = (double)step->values[i] - channel->mean;
+        double delta = (double)values[i] - channel->mean;
         channel->mean += delta / ++channel->n;
-        channel->deviation += delta * ((double)step->values[i] - channel->mean);
+        channel->deviation += delta * ((double)values[i] - channel->mean);
     }
+}
+
+static void step_scale(const struct step *step)
+{
+    detector_scale(step->detector, step->values);
 }
 
 static void step_scale_end(struct celltap_detector *detector)
@@ -342,6 +361,12 @@ static void step_end(struct celltap_detector *detector, struct celltap_score *sc
         detector->t = 0;
         detector_forget_moment(detector);
     }
+}
+
+void detector_scale_end(struct celltap_detector *detector)
+{
+    struct celltap_score ignored = {0};
+    step_end(detector, &ignored);
 }
 
 int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel, size_t column_ix,

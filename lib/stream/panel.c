@@ -7,8 +7,9 @@
  *
  * A step copies each frame into its column's @input, then runs the model's cells in order over all
  * columns, so that weights are read once; the cells advance the streams' states in place.  What a
- * step computed stays in the panel until the next one.  Only arguments can be refused, and before
- * anything is changed; a step does not allocate. */
+ * step computed stays in the panel until the next one.  A watched stream's frame passes through its
+ * watch on the way in, and its column on the way out.  What can fail (arguments; memory, while a
+ * watched stream warms up) fails before anything is changed. */
 #include <string.h>
 
 #include "lib/base/alloc.h"
@@ -19,7 +20,9 @@
 struct celltap_panel {
     struct celltap_model *model; /* ref */
     size_t width;
-    float **states;     /* [width] borrowed from the streams, set in each step */
+    float **states;                      /* [width] borrowed from the streams, set in each step */
+    const struct celltap_score **scores; /* [width] likewise; NULL: not watched */
+    float *x;                            /* [model->n_values]: what a watch makes of a frame */
     float *activations; /* [width][model->n_activations], in the panel's own allocation */
 };
 
@@ -27,7 +30,10 @@ int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_pa
 {
     if (model == NULL || ret_panel == NULL || width < 1 || width > PANEL_WIDTH_MAX)
         return CELLTAP_EINVAL;
-    size_t head_bytes = sizeof(struct celltap_panel) + width * sizeof(float *);
+    size_t pointer_bytes = width * (sizeof(float *) + sizeof(const struct celltap_score *));
+    size_t head_bytes = sizeof(struct celltap_panel) + pointer_bytes;
+    if (__builtin_add_overflow(head_bytes, model->n_values * sizeof(float), &head_bytes))
+        return CELLTAP_ENOMEM;
     head_bytes = (head_bytes + ALLOC_ALIGN - 1) & ~(size_t)(ALLOC_ALIGN - 1);
     size_t n_bytes;
     if (__builtin_mul_overflow(width * sizeof(float), model->n_activations, &n_bytes) ||
@@ -39,6 +45,8 @@ int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_pa
     panel->model = celltap_model_ref(model);
     panel->width = width;
     panel->states = (float **)(void *)(panel + 1);
+    panel->scores = (const struct celltap_score **)(void *)(panel->states + width);
+    panel->x = (float *)(void *)(panel->scores + width);
     panel->activations = (float *)(void *)((unsigned char *)panel + head_bytes);
     *ret_panel = panel;
     return 0;
@@ -59,18 +67,23 @@ const struct celltap_model *panel_model(const celltap_panel *panel)
 
 /* Marks each stream as taken, so that one given twice shows, and takes the marks off again. */
 static int panel_check_streams(const struct celltap_panel *panel, celltap_stream *const *streams,
-                               const float *const *x, size_t n_streams)
+                               const float *const *x, size_t n_streams, size_t n_values)
 {
     size_t n_marked = 0;
-    for (; n_marked < n_streams; n_marked++) {
+    int err = 0;
+    for (; n_marked < n_streams && err == 0; n_marked++) {
         struct celltap_stream *stream = streams[n_marked];
         if (stream == NULL || stream->model != panel->model || stream->taken || x[n_marked] == NULL)
             break;
+        if (celltap_stream_n_values(stream) != n_values)
+            err = CELLTAP_ELENGTH;
         stream->taken = true;
     }
+    if (n_marked < n_streams && err == 0)
+        err = CELLTAP_EINVAL;
     for (size_t i = 0; i < n_marked; i++)
         streams[i]->taken = false;
-    return n_marked == n_streams ? 0 : CELLTAP_EINVAL;
+    return err;
 }
 
 static void panel_fill(float *column, const struct celltap_model *model, const float *x)
@@ -82,21 +95,47 @@ static void panel_fill(float *column, const struct celltap_model *model, const f
     }
 }
 
+/* What may need memory. */
+static int panel_prepare(celltap_stream *const *streams, size_t n_streams)
+{
+    for (size_t i = 0; i < n_streams; i++) {
+        const struct stream_watch *watch = streams[i]->watch;
+        int err = watch != NULL ? watch->by->prepare(streams[i]) : 0;
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+/* A stream's frame into its column. */
+static void panel_take(struct celltap_panel *panel, size_t column_ix, struct celltap_stream *stream,
+                       const float *x)
+{
+    float *column = panel->activations + column_ix * panel->model->n_activations;
+    struct stream_watch *watch = stream->watch;
+    if (watch != NULL) {
+        watch->by->input(watch, x, panel->x);
+        x = panel->x;
+    }
+    panel_fill(column, panel->model, x);
+    panel->states[column_ix] = stream->states;
+    panel->scores[column_ix] = watch != NULL ? &watch->score : NULL;
+    stream->stepped = true;
+}
+
 int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
                       size_t n_streams, size_t n_values)
 {
     const struct celltap_model *model = panel->model;
-    if (n_values != model->n_values)
-        return CELLTAP_ELENGTH;
     if (n_streams > panel->width)
         return CELLTAP_EINVAL;
-    int err = panel_check_streams(panel, streams, x, n_streams);
+    int err = panel_check_streams(panel, streams, x, n_streams, n_values);
+    if (err == 0)
+        err = panel_prepare(streams, n_streams);
     if (err < 0)
         return err;
-    for (size_t i = 0; i < n_streams; i++) {
-        panel_fill(panel->activations + i * model->n_activations, model, x[i]);
-        panel->states[i] = streams[i]->states;
-    }
+    for (size_t i = 0; i < n_streams; i++)
+        panel_take(panel, i, streams[i], x[i]);
     const struct cell_columns columns = {
         .n_columns = n_streams,
         .activations = panel->activations,
@@ -105,6 +144,9 @@ int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, cons
     };
     for (size_t i = 0; i < model->n_cells && n_streams > 0; i++)
         cell_step(model->cells[i], &columns);
+    for (size_t i = 0; i < n_streams; i++)
+        if (panel->scores[i] != NULL)
+            streams[i]->watch->by->judge(streams[i]->watch, panel, i, x[i]);
     return 0;
 }
 
@@ -122,4 +164,9 @@ const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix, 
         return NULL;
     const struct model_tensor *tensor = &model->layers[layer_ix].tensors[tensor_ix];
     return panel->activations + column_ix * model->n_activations + tensor->at;
+}
+
+const struct celltap_score *celltap_panel_score(const celltap_panel *panel, size_t column_ix)
+{
+    return column_ix < panel->width ? panel->scores[column_ix] : NULL;
 }

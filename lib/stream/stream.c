@@ -27,6 +27,8 @@ void celltap_stream_free(celltap_stream *stream)
 {
     if (stream == NULL)
         return;
+    if (stream->watch != NULL)
+        stream->watch->by->free(stream->watch);
     celltap_model_unref(stream->model);
     alloc_free(stream);
 }
@@ -36,4 +38,17 @@ void celltap_stream_reset(celltap_stream *stream)
     const struct celltap_model *model = stream->model;
     if (model->n_states > 0)
         memcpy(stream->states, model->initial, model->n_states * sizeof(float));
+    if (stream->watch != NULL)
+        stream->watch->by->reset(stream->watch);
+}
+
+size_t celltap_stream_n_values(const celltap_stream *stream)
+{
+    return stream->watch != NULL ? stream->watch->n_values : stream->model->n_values;
+}
+
+void celltap_stream_at(celltap_stream *stream, int64_t ts_ns)
+{
+    if (stream->watch != NULL)
+        stream->watch->ts_ns = ts_ns;
 }

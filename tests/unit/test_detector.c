@@ -433,7 +433,7 @@ START_TEST(test_detector_when_saved_and_loaded_then_goes_on_with_the_same_bits)
             if (steps != cuts[i])
                 continue;
             size_t n = celltap_detector_save_bytes(watch.detector);
-            size_t n_stream = celltap_stream_save_bytes(watch.model);
+            size_t n_stream = celltap_stream_save_bytes(watch.stream);
             unsigned char *bytes = malloc(n), *states = malloc(n_stream);
             celltap_detector_save(watch.detector, bytes);
             celltap_stream_save(watch.stream, states);

@@ -19,7 +19,7 @@ START_TEST(test_state_when_saved_and_loaded_then_is_the_same)
     struct toy toy;
     unsigned char bytes[16 + 4 * CELL_PAD];
     celltap_stream *stream = new_stream(&toy);
-    ck_assert_uint_eq(celltap_stream_save_bytes(&toy.model), sizeof bytes);
+    ck_assert_uint_eq(celltap_stream_save_bytes(stream), sizeof bytes);
     for (size_t i = 0; i < CELL_PAD; i++)
         stream->states[i] = (float)i * -0.3f;
     celltap_stream_save(stream, bytes);
