@@ -93,13 +93,18 @@ static void engine_step_panel(const struct engine *engine, struct engine_panel *
         columns[n] = (struct engine_column){.stream = stream,
                                             .seq = pending->seq,
                                             .ts_ns = pending->ts_ns,
+                                            .values = engine->values + pending->values_at,
                                             .slot = slot,
                                             .n_left = stream->n_pending};
         states[n] = stream->state;
-        values[n++] = engine->values + pending->values_at;
+        values[n] = columns[n].values;
+        n++;
     }
     /* Cannot fail: different streams of this model, as many values as it takes. */
-    celltap_step_many(serving->shards[panel->shard_ix].panel, states, values, n, serving->n_values);
+    celltap_panel *stepping = serving->shards[panel->shard_ix].panel;
+    celltap_step_many(stepping, states, values, n, serving->n_channels);
+    for (size_t i = 0; i < n; i++)
+        columns[i].score = celltap_panel_score(stepping, i);
     panel->n_left -= n;
     sink->stepped(sink->arg, panel->shard_ix, serving, columns, n, panel->n_left);
     for (size_t i = 0; i < n; i++) {

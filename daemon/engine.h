@@ -63,6 +63,8 @@ struct engine_column {
     struct stream *stream;
     uint64_t seq;
     int64_t ts_ns;
+    const float *values;               /* the frame: [serving->n_channels], NaN: missing */
+    const struct celltap_score *score; /* NULL: the stream has no detector */
     size_t slot;     /* the stream's place while it has frames this turn; of its shard's [width] */
     uint32_t n_left; /* frames of this stream still to come this turn */
 };

@@ -88,6 +88,7 @@ static int serving_build(struct serving *serving, size_t n_shards, const unsigne
         return -1;
     }
     serving->n_values = celltap_model_n_values(serving->model);
+    serving->n_channels = serving->n_values;
     serving->file_hash = celltap_model_hash(serving->model);
     if (conf->channels.n != 0 && conf->channels.n != serving->n_values) {
         snprintf(

@@ -25,8 +25,10 @@ struct serving {
     celltap_model *model;          /* ref */
     struct serving_shard *shards;  /* [n_shards] owned */
     size_t n_shards;
-    size_t n_values;
-    size_t ix; /* its place in the configuration, from 0 */
+    size_t n_values;   /* of a step: the model's inputs */
+    size_t n_channels; /* of a frame: without those that a detector's clock adds */
+    const struct celltap_detector_options *detector; /* of all its streams; NULL: none */
+    size_t ix;                                       /* its place in the configuration, from 0 */
     uint64_t file_hash;
     unsigned char *file; /* [file_bytes] owned: until the journal has it */
     size_t file_bytes;
