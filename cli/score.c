@@ -30,9 +30,9 @@
 enum score_scale { SCORE_SCALE_AUTO, SCORE_SCALE_MODEL, SCORE_SCALE_LEARN, SCORE_SCALE_NONE };
 
 struct score_options {
-    const char *output, *save, *load, *forecast, *horizons;
+    const char *output, *save, *load, *forecast, *horizons, *level;
     uint64_t warmup, units;
-    double threshold;
+    double threshold, smooth;
     int clock; /* enum celltap_clock */
     int scale; /* enum score_scale */
     struct series_options series;
@@ -113,6 +113,22 @@ static int score_horizons(const char *text, size_t *ret_horizons, size_t *ret_n)
     return -1;
 }
 
+/* "2,1.5": of the states and of the forecasts */
+static int score_level(const char *text, double *ret_state, double *ret_error)
+{
+    char state[32];
+    const char *comma = strchr(text, ',');
+    size_t n = comma == NULL ? sizeof state : (size_t)(comma - text);
+    if (n < sizeof state) {
+        memcpy(state, text, n);
+        state[n] = '\0';
+        if (opts_number(state, ret_state) && opts_number(comma + 1, ret_error))
+            return 0;
+    }
+    say_error("--level is two numbers, as in 2,1.5; 0: none");
+    return -1;
+}
+
 static int score_new_detector(struct score *score)
 {
     const struct score_options *options = score->options;
@@ -122,6 +138,7 @@ static int score_new_detector(struct score *score)
     celltap_detector_defaults(score->model, &wanted);
     wanted.warmup = options->warmup;
     wanted.threshold = options->threshold;
+    wanted.smooth = options->smooth;
     wanted.clock = (enum celltap_clock)options->clock;
     wanted.forecast = options->forecast;
     if (options->scale != SCORE_SCALE_AUTO)
@@ -131,6 +148,9 @@ static int score_new_detector(struct score *score)
             return -1;
         wanted.horizons = horizons;
     }
+    if (options->level != NULL &&
+        score_level(options->level, &wanted.level_state, &wanted.level_error) < 0)
+        return -1;
     if (celltap_detector_new(score->model, &wanted, &score->detector, &why) == 0)
         return 0;
     say_error("%s", why.text);
@@ -389,7 +409,8 @@ static int score_rows(struct score *score)
 
 static int score_run(int argc, char **argv)
 {
-    struct score_options options = {.warmup = 750, .threshold = 2.7, .units = SCORE_UNITS};
+    struct score_options options = {
+        .warmup = 750, .threshold = 2.7, .smooth = 8, .units = SCORE_UNITS};
     struct score score = {.options = &options};
     const char *arguments[2];
     int code = opts_parse(&score_command, argc, argv, &options, arguments);
@@ -422,6 +443,12 @@ static const struct opts_row SCORE_ROWS[] = {
      .value = "X",
      .offset = offsetof(struct score_options, threshold),
      .sentence = "score of an event (2.7)"},
+    SCORE_TEXT(level, 0, "X,Y", "of alarms that last: states, forecasts (2,1.5)"),
+    {.name = "smooth",
+     .kind = OPTS_NUMBER,
+     .value = "N",
+     .offset = offsetof(struct score_options, smooth),
+     .sentence = "timesteps that distances are smoothed over (8)"},
     {.name = "clock",
      .kind = OPTS_CHOICE,
      .value = "none|day",

@@ -53,6 +53,18 @@ def test_score_when_a_value_jumps_then_its_row_is_an_alarm():
         assert rows[JUMP][2] >= 5 and rows[JUMP][5] == 1, rows[JUMP]
 
 
+def test_score_when_level_is_lower_then_more_rows_are_alarms():
+    with tempfile.TemporaryDirectory() as directory:
+        data, n_alarms, highest = write(directory), [], []
+        for options in (("--level", "0,0"), ("--level", "2,0"), ("--level", "0.5,0"),
+                        ("--level", "2,0", "--smooth", "50")):
+            rows = table(score(data, "--warmup", "200", *options).out)[1]
+            n_alarms.append(sum(row[5] for row in rows))
+            highest.append(max(row[4] for row in rows))
+        assert highest[0] == 0 < highest[1] and n_alarms[1] < n_alarms[2], (highest, n_alarms)
+        assert highest[3] < highest[1] and abs(4 * highest[1] - highest[2]) < 1e-6, highest
+
+
 def test_score_when_rows_follow_then_earlier_scores_stay():
     with tempfile.TemporaryDirectory() as directory:
         whole = score(write(directory), "--warmup", "200").out
@@ -108,6 +120,9 @@ def test_score_when_something_is_wrong_then_says_what():
                                              "--clock", "day")),
                 ("warmup is 5", (data, "--warmup", "5")),
                 ("1,5,10", (data, "--horizons", "1;2")),
+                ("as in 2,1.5", (data, "--level", "2")),
+                ("level_error is -1", (data, "--level", "2,-1")),
+                ("smooth is 0.5", (data, "--smooth", "0.5")),
                 ("no output y", (data, "--forecast", "y")),
                 ("nothing to save", (data, "--save", out))):
             done = score(*arguments, check=None)
