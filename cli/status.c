@@ -89,10 +89,11 @@ static void status_models(const struct control_reply *reply)
     size_t n = control_items(reply->map, end, "models", &item);
     char name[128], file[512], values[32], streams[32];
     for (size_t i = 0; i < n; i++) {
+        bool any = control_count(item, end, "values") == 0;
         printf("model     %s: %s, %s values, %s streams\n",
                control_text(item, end, "name", name, sizeof name),
                control_text(item, end, "file", file, sizeof file),
-               status_number(item, end, "values", values),
+               any ? "any number of" : status_number(item, end, "values", values),
                status_number(item, end, "streams", streams));
         if (celltap_token_skip(&item, end) < 0)
             return;

@@ -1,6 +1,7 @@
 /* conf.c - a configuration read whole or not at all, let go, compared, and its globs matched.
  *
- *     conf_yaml --> conf_read (table) --> conf_listen, conf_check --> struct conf, or every error
+ *     conf_yaml --> conf_read (table) --> conf_listen, conf_check, conf_detect --> struct conf,
+ *                                                                         or every error
  */
 #include "daemon/conf.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/conf_check.h"
+#include "daemon/conf_detect.h"
 #include "daemon/conf_listen.h"
 #include "daemon/conf_read.h"
 
@@ -28,6 +30,7 @@ int conf_load(const char *path, struct conf **ret_conf, struct conf_errors *rete
         conf_read_root(&read, yaml, conf);
         conf_listen_check(&read, conf);
         conf_check(&read, conf);
+        conf_detect_check(&read, conf);
     }
     conf_read_done(&read);
     conf_yaml_free(yaml);
@@ -69,6 +72,7 @@ static void done_section(const struct conf_section *section, char *base)
         switch (option->type) {
         case CONF_TYPE_NAME:
         case CONF_TYPE_DIR:
+        case CONF_TYPE_TEXT:
         case CONF_TYPE_FILE:
             free(*(char **)field);
             break;
@@ -76,6 +80,9 @@ static void done_section(const struct conf_section *section, char *base)
         case CONF_TYPE_GLOBS:
         case CONF_TYPE_URLS:
             done_texts(field);
+            break;
+        case CONF_TYPE_SPANS:
+            free(((struct conf_spans *)field)->items);
             break;
         case CONF_TYPE_LIST:
             done_list(option, base);
@@ -144,6 +151,11 @@ int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                         "change it back",
                         new_conf->journal.off ? "off" : "on");
     return conf_report_finish(&report, reterr);
+}
+
+bool conf_is_builtin(const struct conf_model *model)
+{
+    return strcmp(model->file, CONF_BUILTIN_RESERVOIR) == 0;
 }
 
 bool conf_match(const struct conf_texts *globs, const char *text)

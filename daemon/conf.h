@@ -23,13 +23,59 @@ struct conf_texts {
 
 enum conf_missing { CONF_MISSING_HOLD, CONF_MISSING_ZERO, CONF_MISSING_REJECT };
 
+#define CONF_BUILTIN_RESERVOIR "builtin:reservoir"
+
+/* A span of time as it was written, and what the model's `rate` makes of it. */
+struct conf_span {
+    uint64_t number; /* timesteps; is_time: milliseconds */
+    bool is_time;
+    size_t n_steps; /* 0: could not be read */
+};
+
+struct conf_spans {
+    struct conf_span *items; /* [n] */
+    size_t n;
+};
+
+/* Whether the streams of a model are watched by a detector. */
+enum conf_watch {
+    CONF_WATCH_NO,
+    CONF_WATCH_IF_POSSIBLE, /* nobody asked, but a tap publishes what it finds */
+    CONF_WATCH_YES
+};
+
+enum conf_scale { CONF_SCALE_AUTO, CONF_SCALE_MODEL, CONF_SCALE_LEARN, CONF_SCALE_NONE };
+enum conf_clock { CONF_CLOCK_NONE, CONF_CLOCK_DAY };
+
+struct conf_detector {
+    bool off, given; /* `detector: none`; the key is there */
+    struct conf_span warmup, smooth, refractory, forget;
+    double threshold, level_state, level_error;
+    enum conf_scale scale;
+    enum conf_clock clock;
+    char *statistics; /* a file, "auto" or "none" */
+};
+
+struct conf_forecast {
+    bool off, given;
+    char *output; /* or "auto" */
+    struct conf_spans horizons;
+};
+
 struct conf_model {
     char *name;
-    char *file; /* absolute: a relative one is looked for beside the configuration file */
+    char *
+        file; /* absolute: a relative one is looked for beside the configuration file; or builtin */
+    uint64_t n_units; /* of the built-in one */
+    bool units_given;
     struct conf_texts streams;  /* globs */
     struct conf_texts channels; /* names of the values; empty: none given */
     enum conf_missing missing;
     uint64_t gap_reset_ms; /* 0: never */
+    double rate_hz;        /* timesteps per second; 0: not said */
+    struct conf_forecast forecast;
+    struct conf_detector detector;
+    enum conf_watch watch; /* what `detector`, the model and the taps amount to */
     unsigned line;         /* of the configuration file, for messages; 0: a default */
 };
 
@@ -42,7 +88,7 @@ struct conf_ingest {
     unsigned line;
 };
 
-enum conf_kind { CONF_KIND_ACTIVATIONS };
+enum conf_kind { CONF_KIND_ACTIVATIONS, CONF_KIND_SCORES, CONF_KIND_ANOMALIES };
 enum conf_layout { CONF_LAYOUT_BIN, CONF_LAYOUT_ARRAY };
 enum conf_dtype { CONF_DTYPE_F4, CONF_DTYPE_F2 };
 enum conf_group { CONF_GROUP_TAP, CONF_GROUP_STREAM, CONF_GROUP_LAYER };
@@ -108,6 +154,9 @@ void conf_errors_done(struct conf_errors *errors);
  * (runtime_dir, state_dir, threads, the journal's `sync` and whether there is one). */
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr);
+
+/* True for `file: builtin:reservoir`. */
+bool conf_is_builtin(const struct conf_model *model);
 
 /* True if any of the globs matches (fnmatch without flags: `*` also matches `/`). */
 bool conf_match(const struct conf_texts *globs, const char *text);

@@ -59,7 +59,7 @@ static void read_text(struct conf_read *read, const struct conf_option *option,
         remember(read, *ret_text, place);
         if (*ret_text == NULL)
             read->report->out_of_memory = true;
-        else if (option->type == CONF_TYPE_FILE)
+        else if (option->type == CONF_TYPE_FILE && !conf_scalar_is_choice(option, *ret_text))
             conf_scalar_file_ok(read->report, *ret_text, place);
     }
 }
@@ -87,6 +87,33 @@ static void read_texts(struct conf_read *read, const struct conf_option *option,
             node->kind == CONF_YAML_LIST ? conf_yaml_item(read->yaml, node, i) : *node;
         read_text(read, option, &item, &ret_texts->items[i]);
     }
+}
+
+/* ---- lists of spans ----------------------------------------------------------------------- */
+
+/* A span alone is a list of one. */
+static void read_spans(struct conf_read *read, const struct conf_option *option,
+                       const struct conf_node *node, struct conf_spans *ret_spans)
+{
+    size_t n = node->kind == CONF_YAML_LIST ? node->n_items : 1;
+    if (n == 0 || n > option->n_max) {
+        conf_report_add(read->report, place_of(read, node),
+                        "`%s` must have 1 to %zu entries, not %zu; such as `%s: %s`", option->key,
+                        option->n_max, n, option->key, conf_table_example(option));
+        return;
+    }
+    ret_spans->items = calloc(n, sizeof *ret_spans->items);
+    if (ret_spans->items == NULL) {
+        read->report->out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct conf_node item =
+            node->kind == CONF_YAML_LIST ? conf_yaml_item(read->yaml, node, i) : *node;
+        remember(read, &ret_spans->items[i], place_of(read, &item));
+        conf_scalar_read(read->report, option, &item, place_of(read, &item), &ret_spans->items[i]);
+    }
+    ret_spans->n = n;
 }
 
 /* ---- lists of maps ------------------------------------------------------------------------ */
@@ -129,6 +156,7 @@ static bool is_kind(const struct conf_option *option, enum conf_yaml_kind kind)
     case CONF_TYPE_NAMES:
     case CONF_TYPE_GLOBS:
     case CONF_TYPE_URLS:
+    case CONF_TYPE_SPANS:
         return kind == CONF_YAML_LIST || kind == CONF_YAML_TEXT;
     case CONF_TYPE_LIST:
         return kind == CONF_YAML_LIST;
@@ -139,17 +167,24 @@ static bool is_kind(const struct conf_option *option, enum conf_yaml_kind kind)
     }
 }
 
+/* `none` and `off` (*ret_off), or `on`, in place of a section. */
+static bool read_switch(const char *text, bool *ret_off)
+{
+    bool on = false;
+    if (strcmp(text, "none") != 0 && !conf_value_bool(text, &on))
+        return false;
+    *ret_off = !on;
+    return true;
+}
+
 static void read_option(struct conf_read *read, const struct conf_option *option,
                         const struct conf_node *node, char *base)
 {
     void *at = base + option->offset;
     struct conf_node nothing = {.kind = CONF_YAML_MAP, .place = node->place};
-    bool on;
     if (option->off_offset != 0 && node->kind == CONF_YAML_TEXT &&
-        conf_value_bool(node->text, &on) && !on) {
-        memset(base + option->off_offset, true, sizeof(bool));
+        read_switch(node->text, (bool *)(base + option->off_offset)))
         node = &nothing; /* its options are at their defaults */
-    }
     if (!is_kind(option, node->kind)) {
         static const char *const found[] = {"nothing", "a text", "a list", "a map"};
         conf_report_add(read->report, place_of(read, node),
@@ -161,6 +196,7 @@ static void read_option(struct conf_read *read, const struct conf_option *option
     switch (option->type) {
     case CONF_TYPE_NAME:
     case CONF_TYPE_DIR:
+    case CONF_TYPE_TEXT:
     case CONF_TYPE_FILE:
         read_text(read, option, node, at);
         break;
@@ -168,6 +204,9 @@ static void read_option(struct conf_read *read, const struct conf_option *option
     case CONF_TYPE_GLOBS:
     case CONF_TYPE_URLS:
         read_texts(read, option, node, at);
+        break;
+    case CONF_TYPE_SPANS:
+        read_spans(read, option, node, at);
         break;
     case CONF_TYPE_LIST:
         read_list(read, option, node, base);
@@ -287,6 +326,8 @@ static void read_section(struct conf_read *read, const struct conf_section *sect
     for (size_t i = 0; i < section->n_options; i++) {
         const struct conf_option *option = &section->options[i];
         bool is_part = option->type == CONF_TYPE_LIST || option->type == CONF_TYPE_SECTION;
+        if (option->given_offset != 0 && lines[i] != 0)
+            *((bool *)base + option->given_offset) = true;
         if (values[i].kind != CONF_YAML_NOTHING)
             read_option(read, option, &values[i], base);
         else if (lines[i] == 0 || is_part)

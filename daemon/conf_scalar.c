@@ -42,6 +42,36 @@ static void read_number(struct conf_report *report, const struct conf_option *op
         memcpy(field, &number, sizeof number);
 }
 
+static void read_real(struct conf_report *report, const struct conf_option *option,
+                      const struct conf_node *node, struct conf_place place, void *field)
+{
+    double number;
+    if (!conf_value_real(node->text, &number))
+        conf_report_add(report, place, "`%s` is `%.64s`; it must be a number such as %s",
+                        option->key, node->text, conf_table_example(option));
+    else if (number < option->low || number > option->high)
+        conf_report_add(report, place, "`%s` is %.64s; it must be from %g to %g", option->key,
+                        node->text, option->low, option->high);
+    else
+        memcpy(field, &number, sizeof number);
+}
+
+/* Its limits are those of what `rate` makes of it. */
+static void read_span(struct conf_report *report, const struct conf_option *option,
+                      const struct conf_node *node, struct conf_place place, void *field)
+{
+    struct conf_span span = {.n_steps = 1};
+    if (conf_value_number(node->text, conf_value_no_units, &span.number))
+        memcpy(field, &span, sizeof span);
+    else if (span.is_time = true, conf_value_number(node->text, conf_value_ms, &span.number))
+        memcpy(field, &span, sizeof span);
+    else
+        conf_report_add(report, place,
+                        "`%s` is `%.64s`; it must be a number of timesteps, or a time such as "
+                        "500ms, 30s, 5m or 1h",
+                        option->key, node->text);
+}
+
 static void read_bool(struct conf_report *report, const struct conf_option *option,
                       const struct conf_node *node, struct conf_place place, void *field)
 {
@@ -110,7 +140,8 @@ void conf_scalar_read(struct conf_report *report, const struct conf_option *opti
                                    const struct conf_node *, struct conf_place, void *) = {
         [CONF_TYPE_BOOL] = read_bool,     [CONF_TYPE_COUNT] = read_number,
         [CONF_TYPE_BYTES] = read_number,  [CONF_TYPE_MS] = read_number,
-        [CONF_TYPE_CHOICE] = read_choice,
+        [CONF_TYPE_CHOICE] = read_choice, [CONF_TYPE_REAL] = read_real,
+        [CONF_TYPE_SPAN] = read_span,     [CONF_TYPE_SPANS] = read_span,
     };
     readers[option->type](report, option, node, place, field);
 }
@@ -141,8 +172,16 @@ static const char *dir_fault(const char *text)
 static const char *file_fault(const char *text)
 {
     if (strncmp(text, "builtin:", strlen("builtin:")) == 0)
-        return "is not in this release of celltap; give an ONNX file";
+        return "is not built in; `builtin:reservoir` is";
     return NULL;
+}
+
+bool conf_scalar_is_choice(const struct conf_option *option, const char *text)
+{
+    const struct conf_choice *choice = option->choices;
+    while (choice != NULL && choice->text != NULL && strcmp(choice->text, text) != 0)
+        choice++;
+    return choice != NULL && choice->text != NULL;
 }
 
 bool conf_scalar_text_ok(struct conf_report *report, const struct conf_option *option,
@@ -160,7 +199,7 @@ bool conf_scalar_text_ok(struct conf_report *report, const struct conf_option *o
         fault = "is longer than 4095 bytes; shorten it";
     else if (has_control(node))
         fault = "holds a control character; remove it";
-    else if (faults[option->type] != NULL)
+    else if (faults[option->type] != NULL && !conf_scalar_is_choice(option, node->text))
         fault = faults[option->type](node->text);
     if (fault != NULL)
         conf_report_add(report, place, "`%s`: `%.128s` %s", option->key, node->text, fault);
@@ -185,7 +224,8 @@ static char *beside(const char *path, const char *file)
 char *conf_scalar_text(const struct conf_option *option, const struct conf_node *node,
                        const char *path)
 {
-    if (option->type == CONF_TYPE_FILE && node->text[0] != '/')
+    if (option->type == CONF_TYPE_FILE && node->text[0] != '/' &&
+        !conf_scalar_is_choice(option, node->text))
         return beside(path, node->text);
     char *text = strdup(node->text);
     if (text != NULL && option->type == CONF_TYPE_DIR) {
@@ -206,9 +246,8 @@ bool conf_scalar_file_ok(struct conf_report *report, const char *file, struct co
     else if (!S_ISREG(st.st_mode))
         fault = S_ISDIR(st.st_mode) ? "a directory" : "not a regular file";
     if (fault != NULL)
-        conf_report_add(report, place, "cannot read `%.512s`: %s; give an ONNX file that exists%s",
-                        file, fault,
-                        errno == EACCES && fd < 0 ? " and that celltapd may read" : "");
+        conf_report_add(report, place, "cannot read `%.512s`: %s; give one that exists%s", file,
+                        fault, errno == EACCES && fd < 0 ? " and that celltapd may read" : "");
     if (fd >= 0)
         close(fd);
     return fault == NULL;

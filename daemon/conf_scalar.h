@@ -8,7 +8,7 @@
 #include "daemon/conf_table.h"
 #include "daemon/conf_yaml.h"
 
-/* A bool, number, size, time or choice into the field at `field`; a fault goes to the report. */
+/* A bool, number, size, time, span or choice into the field at `field`; a fault goes to the report. */
 void conf_scalar_read(struct conf_report *report, const struct conf_option *option,
                       const struct conf_node *node, struct conf_place place, void *field);
 
@@ -20,6 +20,9 @@ bool conf_scalar_text_ok(struct conf_report *report, const struct conf_option *o
  * when out of memory. */
 char *conf_scalar_text(const struct conf_option *option, const struct conf_node *node,
                        const char *path);
+
+/* True if a text is one of the option's choices, and no file then. */
+bool conf_scalar_is_choice(const struct conf_option *option, const char *text);
 
 /* True if a file can be read; else the report says why. */
 bool conf_scalar_file_ok(struct conf_report *report, const char *file, struct conf_place place);

@@ -1,9 +1,11 @@
 /* conf_table.c - every option there is: one row each.
  *
- * A new option is a row here, a field in conf.h, an entry in config/celltapd.yaml and in
+ * The rows of a model stand in conf_table_model.c.  A new option is a row, a field in conf.h, an entry in config/celltapd.yaml and in
  * celltapd.yaml(5); a test compares them.  An option of a later release has a row of
  * CONF_TYPE_LATER, so that whoever writes it is told so. */
 #include "daemon/conf_table.h"
+
+#include "daemon/conf_table_model.h"
 
 #define SECTION(name_, rows, type)                                                                 \
     {                                                                                              \
@@ -19,58 +21,6 @@
 
 static const char insecure_sentence[] =
     "Allows tcp:// beyond loopback, for anybody who reaches the port, unencrypted.";
-
-/* ---- models: which streams are stepped by what -------------------------------------------- */
-
-static const struct conf_choice missing_choices[] = {{"hold", CONF_MISSING_HOLD, false},
-                                                     {"zero", CONF_MISSING_ZERO, false},
-                                                     {"reject", CONF_MISSING_REJECT, false},
-                                                     {NULL, 0, false}};
-
-static const struct conf_option model_options[] = {
-    {.key = "name",
-     .type = CONF_TYPE_NAME,
-     .offset = offsetof(struct conf_model, name),
-     .example = "pump",
-     .sentence = "What the model is called in status and messages; unique."},
-    {.key = "file",
-     .type = CONF_TYPE_FILE,
-     .offset = offsetof(struct conf_model, file),
-     .example = "/etc/celltap/pump.onnx",
-     .sentence = "The ONNX file; a relative path starts at the configuration file's directory."},
-    {.key = "streams",
-     .type = CONF_TYPE_GLOBS,
-     .offset = offsetof(struct conf_model, streams),
-     .fallback = "[\"*\"]",
-     .min = 1,
-     .max = 256,
-     .sentence = "Names of the streams it takes, as globs; the first model that matches wins."},
-    {.key = "channels",
-     .type = CONF_TYPE_NAMES,
-     .offset = offsetof(struct conf_model, channels),
-     .fallback = "[]",
-     .example = "[pressure, flow]",
-     .max = 65536,
-     .sentence = "Names of a frame's values, as many as the model has inputs; none: numbers."},
-    {.key = "missing",
-     .type = CONF_TYPE_CHOICE,
-     .offset = offsetof(struct conf_model, missing),
-     .fallback = "hold",
-     .choices = missing_choices,
-     .sentence = "A missing value: hold the last one, take zero, or reject the frame."},
-    {.key = "gap_reset",
-     .type = CONF_TYPE_MS,
-     .offset = offsetof(struct conf_model, gap_reset_ms),
-     .fallback = "0",
-     .max = UINT64_C(31536000000), /* a year */
-     .sentence = "Silence after which a stream's states start afresh, in ms; 0: never."},
-    {.key = "forecast", .type = CONF_TYPE_LATER, .sentence = "remove it"},
-    {.key = "detector", .type = CONF_TYPE_LATER, .sentence = "remove it"},
-    {.key = "units", .type = CONF_TYPE_LATER, .sentence = "remove it"},
-};
-
-static const struct conf_section model_section =
-    SECTION("a model", model_options, struct conf_model);
 
 /* ---- ingest: where frames come in --------------------------------------------------------- */
 
@@ -106,8 +56,8 @@ static const struct conf_section ingest_section =
 /* ---- taps: what is published where -------------------------------------------------------- */
 
 static const struct conf_choice kind_choices[] = {{"activations", CONF_KIND_ACTIVATIONS, false},
-                                                  {"scores", 0, true},
-                                                  {"anomalies", 0, true},
+                                                  {"scores", CONF_KIND_SCORES, false},
+                                                  {"anomalies", CONF_KIND_ANOMALIES, false},
                                                   {NULL, 0, false}};
 static const struct conf_choice group_choices[] = {{"tap", CONF_GROUP_TAP, false},
                                                    {"stream", CONF_GROUP_STREAM, false},
@@ -129,7 +79,7 @@ static const struct conf_option tap_options[] = {
      .offset = offsetof(struct conf_tap, kind),
      .fallback = "activations",
      .choices = kind_choices,
-     .sentence = "What is published: the tensors of the selected layers."},
+     .sentence = "Tensors of the selected layers, the detector's scores, or what it found."},
     {.key = "listen",
      .type = CONF_TYPE_URLS,
      .offset = offsetof(struct conf_tap, listen),
@@ -320,11 +270,11 @@ static const struct conf_option root_options[] = {
      .type = CONF_TYPE_LIST,
      .offset = offsetof(struct conf, models),
      .n_offset = offsetof(struct conf, n_models),
-     .fallback = "[]",
+     .fallback = "[{name: anything, file: \"builtin:reservoir\"}]",
      .example = "[{name: pump, file: /etc/celltap/pump.onnx}]",
      .min = 1,
      .max = 1024,
-     .section = &model_section,
+     .section = &conf_table_model,
      .sentence = "The models; at least one."},
     {.key = "ingest",
      .type = CONF_TYPE_LIST,
@@ -340,7 +290,8 @@ static const struct conf_option root_options[] = {
      .type = CONF_TYPE_LIST,
      .offset = offsetof(struct conf, taps),
      .n_offset = offsetof(struct conf, n_taps),
-     .fallback = "[{name: activations}]",
+     .fallback = "[{name: activations}, {name: scores, kind: scores}, "
+                 "{name: anomalies, kind: anomalies}]",
      .example = "[{name: activations}]",
      .max = 256,
      .section = &tap_section,
@@ -371,20 +322,15 @@ const struct conf_section conf_table_root = {
 const char *conf_table_type_name(enum conf_type type)
 {
     static const char *const names[] = {
-        [CONF_TYPE_NAME] = "name",
-        [CONF_TYPE_DIR] = "directory",
-        [CONF_TYPE_FILE] = "file",
-        [CONF_TYPE_BOOL] = "boolean",
-        [CONF_TYPE_COUNT] = "number",
-        [CONF_TYPE_BYTES] = "size",
-        [CONF_TYPE_MS] = "time",
-        [CONF_TYPE_CHOICE] = "choice",
-        [CONF_TYPE_NAMES] = "list of names",
-        [CONF_TYPE_GLOBS] = "list of globs",
-        [CONF_TYPE_URLS] = "list of URLs",
-        [CONF_TYPE_SECTION] = "map",
-        [CONF_TYPE_LIST] = "list of maps",
-        [CONF_TYPE_LATER] = "later",
+        [CONF_TYPE_NAME] = "name",           [CONF_TYPE_DIR] = "directory",
+        [CONF_TYPE_TEXT] = "text",           [CONF_TYPE_FILE] = "file",
+        [CONF_TYPE_BOOL] = "boolean",        [CONF_TYPE_COUNT] = "number",
+        [CONF_TYPE_BYTES] = "size",          [CONF_TYPE_MS] = "time",
+        [CONF_TYPE_REAL] = "decimal number", [CONF_TYPE_SPAN] = "timesteps",
+        [CONF_TYPE_CHOICE] = "choice",       [CONF_TYPE_SPANS] = "list of timesteps",
+        [CONF_TYPE_NAMES] = "list of names", [CONF_TYPE_GLOBS] = "list of globs",
+        [CONF_TYPE_URLS] = "list of URLs",   [CONF_TYPE_SECTION] = "map",
+        [CONF_TYPE_LIST] = "list of maps",   [CONF_TYPE_LATER] = "later",
     };
     return names[type];
 }

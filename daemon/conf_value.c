@@ -2,6 +2,8 @@
 #include "daemon/conf_value.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,6 +29,18 @@ bool conf_value_number(const char *text, const struct conf_unit *units, uint64_t
         if (strcmp(at, unit->suffix) == 0)
             return !__builtin_mul_overflow(number, unit->factor, ret_number);
     return false;
+}
+
+bool conf_value_real(const char *text, double *ret_number)
+{
+    char *end;
+    if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0')
+        return false;
+    double number = strtod(text, &end);
+    if (*end != '\0' || !isfinite(number))
+        return false;
+    *ret_number = number;
+    return true;
 }
 
 bool conf_value_bool(const char *text, bool *ret_value)

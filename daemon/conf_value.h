@@ -20,6 +20,9 @@ extern const struct conf_unit conf_value_ms[];       /* ms s m h, or none: milli
 /* A whole number with a unit.  False: not one, or beyond 64 bits. */
 bool conf_value_number(const char *text, const struct conf_unit *units, uint64_t *ret_number);
 
+/* A decimal number: digits, a dot, an exponent; finite. */
+bool conf_value_real(const char *text, double *ret_number);
+
 /* true yes on, false no off, in any case. */
 bool conf_value_bool(const char *text, bool *ret_value);
 

@@ -38,6 +38,14 @@ static void control_put_rejects(struct celltap_writer *writer, const struct engi
         control_put_uint(writer, engine_reject_names[i], counts->n_rejects[i]);
 }
 
+static uint64_t control_n_streams(const struct serving *head)
+{
+    uint64_t n = 0;
+    for (; head != NULL; head = head->next_size)
+        n += head->n_streams;
+    return n;
+}
+
 static void control_put_models(struct celltap_writer *writer, const struct engine *engine)
 {
     size_t n;
@@ -48,8 +56,12 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
         celltap_put_map(writer, 4);
         control_put_text(writer, "name", servings[i]->conf->name);
         control_put_text(writer, "file", servings[i]->conf->file);
-        control_put_uint(writer, "values", servings[i]->n_values);
-        control_put_uint(writer, "streams", servings[i]->n_streams);
+        celltap_put_str(writer, "values");
+        if (servings[i]->any_size)
+            celltap_put_nil(writer);
+        else
+            celltap_put_uint(writer, servings[i]->n_channels);
+        control_put_uint(writer, "streams", control_n_streams(servings[i]));
     }
 }
 
@@ -160,9 +172,10 @@ static const struct stream *control_next_stream(const struct control_request *re
 
 static void control_put_stream(struct celltap_writer *writer, const struct stream *stream)
 {
-    celltap_put_map(writer, 7);
+    celltap_put_map(writer, 8);
     control_put_text(writer, "stream", stream->name);
     control_put_text(writer, "model", stream->serving->conf->name);
+    control_put_uint(writer, "values", stream->serving->n_channels);
     control_put_uint(writer, "seq", stream->seq);
     celltap_put_str(writer, "ts");
     celltap_put_int(writer, stream->ts_ns);

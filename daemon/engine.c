@@ -16,9 +16,10 @@
 size_t engine_values_room(struct serving *const *servings, size_t n_servings)
 {
     size_t most = 1;
-    for (size_t i = 0; i < n_servings; i++)
-        if (servings[i]->n_values > most)
-            most = servings[i]->n_values;
+    for (struct serving *serving = NULL;
+         (serving = serving_each(servings, n_servings, serving)) != NULL;)
+        if (serving->n_values > most)
+            most = serving->n_values;
     if (most <= ENGINE_TURN_VALUES / ENGINE_TURN_FRAMES)
         return most * ENGINE_TURN_FRAMES;
     return most > ENGINE_TURN_VALUES ? most : ENGINE_TURN_VALUES;
@@ -119,8 +120,8 @@ static void engine_step_panel(const struct engine *engine, struct engine_panel *
 void engine_step_shard(struct engine *engine, size_t shard_ix, const struct engine_sink *sink)
 {
     struct engine_panel panel = {.shard_ix = shard_ix, .n_left = engine->n_shard_pending[shard_ix]};
-    for (size_t i = 0; i < engine->n_servings; i++) {
-        struct serving *serving = engine->servings[i];
+    for (struct serving *serving = NULL;
+         (serving = serving_each(engine->servings, engine->n_servings, serving)) != NULL;) {
         struct serving_shard *shard = &serving->shards[shard_ix];
         while (shard->first_active != NULL || panel.n_taken > 0) {
             engine_fill_slots(&panel, shard);

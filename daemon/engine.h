@@ -30,6 +30,7 @@
     X(RANGE, "range", "a number is out of its range")                                              \
     X(NO_MODEL, "no_model", "no model's `streams` matches the stream's name")                      \
     X(VALUES, "values", "the number of values differs from the model's inputs")                    \
+    X(SIZES, "sizes", "builtin:reservoir takes 1 to 4096 values, of 64 different numbers at most") \
     X(MISSING, "missing", "a value is missing and the model says `missing: reject`")               \
     X(STREAMS, "streams", "there are `max_streams` streams already")                               \
     X(TOO_LARGE, "too_large", "the message is larger than `max_message_bytes`")                    \
@@ -86,6 +87,13 @@ struct engine_log {
     void (*accepted)(void *arg, struct stream *stream, bool reset, const float *values);
 };
 
+/* Is told of every serving that the built-in model has made for frames of a number of values that
+ * had not come before; NULL: nobody.  -1: it cannot be, the frame is rejected. */
+struct engine_births {
+    void *arg;
+    int (*born)(void *arg, struct serving *serving);
+};
+
 struct engine_counts {
     uint64_t n_accepted, n_duplicates, n_gaps, n_rejected;
     uint64_t n_rejects[ENGINE_N_REJECTS];
@@ -99,6 +107,8 @@ struct engine *engine_new(struct serving **servings, size_t n_servings, size_t m
 void engine_free(struct engine *engine); /* NULL is fine */
 
 void engine_set_log(struct engine *engine, const struct engine_log *log);
+
+void engine_set_births(struct engine *engine, const struct engine_births *births);
 
 /* Takes frames of the batch until it is finished (true) or the turn is full (false). */
 bool engine_take(struct engine *engine, struct engine_batch *batch);
@@ -123,6 +133,10 @@ size_t engine_n_shards(const struct engine *engine);
 /* The next frame of this stream starts afresh. */
 int engine_reset(struct engine *engine, const char *name, size_t name_bytes);
 
+/* Makes what the streams that there are will need of the built-in model among new servings, before a
+ * reload.  -1: no memory. */
+int engine_prepare(const struct engine *engine, struct serving **servings, size_t n_servings);
+
 /* A reload: the new models, whose streams that are of unchanged models keep their states; others
  * start afresh with the model that matches now, or go.  All or nothing (-1: no memory).  On success
  * the servings (with the array) are taken over, and *ret_n_* say what became of the streams. */
@@ -135,7 +149,8 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
 /* Before the first frame: a stream as it was saved, and frames as they were accepted; to be stepped
  * when there is no room for one more.  1: taken, 0: of no use (no model takes the stream, another
  * model, already there), -1: no memory. */
-int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved);
+int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved,
+                          size_t n_channels);
 int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry);
 bool engine_has_room(const struct engine *engine, size_t n_values);
 uint64_t engine_restored(const struct engine *engine); /* frames */

@@ -18,12 +18,11 @@ struct engine_next {
 
 static struct serving *engine_same(const struct engine *engine, const struct serving *serving)
 {
-    for (size_t i = 0; i < engine->n_servings; i++) {
-        struct serving *old = engine->servings[i];
+    for (struct serving *old = NULL;
+         (old = serving_each(engine->servings, engine->n_servings, old)) != NULL;)
         if (strcmp(old->conf->name, serving->conf->name) == 0 &&
             old->file_hash == serving->file_hash && old->n_values == serving->n_values)
             return old;
-    }
     return NULL;
 }
 
@@ -34,6 +33,8 @@ static int engine_plan(const struct engine *engine, struct serving **servings, s
         struct stream *stream = engine->streams.list[i];
         struct engine_next *next = &ret_next[i];
         next->serving = engine_match(servings, n_servings, stream->name);
+        if (next->serving != NULL && next->serving->any_size) /* made by engine_prepare */
+            next->serving = serving_of_size(next->serving, stream->serving->n_channels);
         if (next->serving == NULL)
             continue;
         if (engine_same(engine, next->serving) != stream->serving) {
@@ -103,8 +104,9 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
         free(values);
         return -1;
     }
-    for (size_t i = 0; i < n_servings; i++)
-        engine_adopt(engine, servings[i]);
+    for (struct serving *serving = NULL;
+         (serving = serving_each(servings, n_servings, serving)) != NULL;)
+        engine_adopt(engine, serving);
     for (size_t i = 0; i < engine->streams.n; i++)
         engine_turn_into(engine->streams.list[i], &next[i], &change);
     streams_sweep(&engine->streams);

@@ -10,8 +10,9 @@
 #include "daemon/engine_priv.h"
 
 static struct stream *engine_restore_find(struct engine *engine, const char *name,
-                                          size_t name_bytes, bool *ret_no_memory)
+                                          size_t name_bytes, size_t n_channels, bool *ret_no_memory)
 {
+    enum engine_reject unused;
     char text[CELLTAP_STREAM_NAME_MAX + 1];
     celltap_stream *state;
     float *held;
@@ -22,6 +23,8 @@ static struct stream *engine_restore_find(struct engine *engine, const char *nam
     memcpy(text, name, name_bytes);
     text[name_bytes] = '\0';
     struct serving *serving = engine_match(engine->servings, engine->n_servings, text);
+    if (serving != NULL && serving->any_size)
+        serving = engine_size(engine, serving, n_channels, &unused);
     if (serving == NULL)
         return NULL;
     *ret_no_memory = true;
@@ -38,10 +41,12 @@ static struct stream *engine_restore_find(struct engine *engine, const char *nam
     return stream;
 }
 
-int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved)
+int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved,
+                          size_t n_channels)
 {
     bool no_memory;
-    struct stream *stream = engine_restore_find(engine, saved->name, saved->name_bytes, &no_memory);
+    struct stream *stream =
+        engine_restore_find(engine, saved->name, saved->name_bytes, n_channels, &no_memory);
     if (stream == NULL)
         return no_memory ? -1 : 0;
     stream->seq = saved->seq;
@@ -74,7 +79,8 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
     bool no_memory;
     struct stream *stream = *entry->tag;
     if (stream == NULL) {
-        stream = engine_restore_find(engine, entry->stream, entry->stream_bytes, &no_memory);
+        stream = engine_restore_find(engine, entry->stream, entry->stream_bytes, entry->n_values,
+                                     &no_memory);
         if (stream == NULL)
             return no_memory ? -1 : 0;
         *entry->tag = stream;

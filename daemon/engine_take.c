@@ -105,9 +105,14 @@ static int engine_find(struct engine *engine, const struct celltap_frame *frame,
         memcpy(name, frame->stream, frame->stream_bytes);
         name[frame->stream_bytes] = '\0';
         serving = engine_match(engine->servings, engine->n_servings, name);
+        *ret_reject = ENGINE_REJECT_NO_MODEL;
+        if (serving != NULL && serving->any_size)
+            serving = engine_size(engine, serving, frame->n_values, ret_reject);
+        if (serving == NULL)
+            return -1;
     }
-    *ret_reject = serving == NULL ? ENGINE_REJECT_NO_MODEL : ENGINE_REJECT_VALUES;
-    if (serving == NULL || frame->n_values != serving->n_values)
+    *ret_reject = ENGINE_REJECT_VALUES;
+    if (frame->n_values != serving->n_channels)
         return -1;
     *ret_serving = serving;
     *ret_stream = stream;

@@ -184,12 +184,34 @@ static void start_skip_slot(void *arg, size_t shard_ix, size_t slot)
     (void)arg, (void)shard_ix, (void)slot;
 }
 
+/* Values of the stream's frames, for the built-in model, which takes any number; 0: not known. */
+static size_t start_n_channels(const struct journal *journal,
+                               const struct celltap_snapshot_stream *stream)
+{
+    struct celltap_journal_error unused;
+    celltap_model *model;
+    struct serving *serving = NULL;
+    size_t n;
+    struct serving *const *servings = engine_servings(journal->engine, &n);
+    while ((serving = serving_each(servings, n, serving)) != NULL)
+        if (serving->file_hash == stream->model_hash)
+            return serving->n_channels;
+    if (stream->n_held > 0)
+        return stream->n_held;
+    if (celltap_journal_load_model(journal->files, journal->directory, stream->model_hash, &model,
+                                   &unused) != 0)
+        return 0;
+    n = celltap_model_n_values(model);
+    celltap_model_unref(model);
+    return n;
+}
+
 static int start_load_states(struct journal *journal, const celltap_snapshot *snapshot)
 {
     struct celltap_snapshot_stream stream;
     size_t cursor = 0;
     while (celltap_snapshot_next(snapshot, &cursor, &stream) == 1)
-        if (engine_restore_stream(journal->engine, &stream) < 0)
+        if (engine_restore_stream(journal->engine, &stream, start_n_channels(journal, &stream)) < 0)
             return -1;
     return 0;
 }

@@ -275,6 +275,24 @@ static void loop_say_fault(void *arg, const char *text)
     log_line(LOG_LEVEL_ERR, "%s", text);
 }
 
+/* The built-in model for frames of a number of values that had not come before. */
+static int loop_size_born(void *arg, struct serving *serving)
+{
+    struct loop *loop = arg;
+    char error[1024];
+    if (taps_grow(&loop->taps, serving) != 0)
+        return -1;
+    if (loop->journal == NULL && !loop->conf->journal.off)
+        return 0; /* it is being read; loop_keep_models comes later */
+    if (journal_keep(loop->journal, serving, error, sizeof(error)) != 0) {
+        log_line(LOG_LEVEL_WARNING, "%s; frames of %zu values are rejected", error,
+                 serving->n_channels);
+        return -1;
+    }
+    serving_forget_file(serving);
+    return 0;
+}
+
 /* -1, or LOOP_MISCONFIGURED. */
 static int loop_make_engine(struct loop *loop)
 {
@@ -283,8 +301,10 @@ static int loop_make_engine(struct loop *loop)
     if (serving_load_all(conf, loop_say_fault, NULL, &servings) != 0)
         return LOOP_MISCONFIGURED;
     loop->engine = engine_new(servings, conf->n_models, conf->max_streams);
-    if (loop->engine != NULL)
+    if (loop->engine != NULL) {
+        engine_set_births(loop->engine, &(struct engine_births){loop, loop_size_born});
         return 0;
+    }
     serving_free_all(servings, conf->n_models);
     log_line(LOG_LEVEL_ERR, "out of memory");
     return -1;
@@ -353,16 +373,29 @@ static void loop_raise_limits(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Gives the models' files to the journal: also those that came with the streams that it had. */
+static int loop_keep_models(struct loop *loop)
+{
+    char error[1024];
+    size_t n;
+    struct serving *const *servings = engine_servings(loop->engine, &n);
+    for (struct serving *serving = NULL; (serving = serving_each(servings, n, serving)) != NULL;) {
+        if (journal_keep(loop->journal, serving, error, sizeof(error)) != 0) {
+            log_line(LOG_LEVEL_ERR, "%s", error);
+            return -1;
+        }
+        serving_forget_file(serving);
+    }
+    return 0;
+}
+
 /* The journal first, so that READY means that the streams are where they were. */
 static int loop_start_journal(struct loop *loop)
 {
-    size_t n;
     if (journal_open(loop->conf, loop->engine, &loop->journal) != 0 ||
-        journal_start(loop->journal, &loop->uv, loop_wake, loop) != 0)
+        journal_start(loop->journal, &loop->uv, loop_wake, loop) != 0 ||
+        loop_keep_models(loop) != 0)
         return -1;
-    struct serving *const *servings = engine_servings(loop->engine, &n);
-    for (size_t i = 0; i < n; i++)
-        serving_forget_file(servings[i]);
     loop->turn->journal = loop->journal;
     if (loop->journal == NULL)
         return 0;

@@ -76,10 +76,13 @@ static void plan_servings(struct reload_plan *plan)
     char error[1024];
     if (serving_load_all(plan->conf, plan_fault, plan, &plan->servings) != 0)
         return;
-    for (size_t i = 0; i < plan->conf->n_models; i++) {
-        if (journal_keep(plan->loop->journal, plan->servings[i], error, sizeof(error)) != 0)
+    if (engine_prepare(plan->loop->engine, plan->servings, plan->conf->n_models) != 0)
+        reload_fault(plan, "out of memory");
+    for (struct serving *serving = NULL;
+         (serving = serving_each(plan->servings, plan->conf->n_models, serving)) != NULL;) {
+        if (journal_keep(plan->loop->journal, serving, error, sizeof(error)) != 0)
             reload_fault(plan, error);
-        serving_forget_file(plan->servings[i]);
+        serving_forget_file(serving);
     }
 }
 

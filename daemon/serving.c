@@ -5,58 +5,17 @@
 #include "daemon/serving.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define SERVING_FILE_MAX ((size_t)2 << 30) /* bytes: protobuf's own limit */
+#include "daemon/serving_detect.h"
+#include "daemon/serving_file.h"
 
-/* Fills bytes from the file; returns how many there were, or -1 with errno. */
-static ssize_t serving_fill(int fd, unsigned char *bytes, size_t n_bytes)
+/* Inputs that the detector's clock makes. */
+static size_t serving_n_clock(const struct conf_model *conf)
 {
-    size_t n = 0;
-    while (n < n_bytes) {
-        ssize_t got = read(fd, bytes + n, n_bytes - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    return (ssize_t)n;
-}
-
-static int serving_read(const char *path, unsigned char **ret_bytes, size_t *ret_n_bytes)
-{
-    struct stat status;
-    unsigned char *bytes = NULL;
-    ssize_t n = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &status) != 0)
-        goto done;
-    if (!S_ISREG(status.st_mode) || (size_t)status.st_size > SERVING_FILE_MAX) {
-        errno = S_ISREG(status.st_mode) ? EFBIG : EINVAL;
-        goto done;
-    }
-    bytes = malloc((size_t)status.st_size + 1);
-    if (bytes != NULL)
-        n = serving_fill(fd, bytes, (size_t)status.st_size);
-done:
-    close(fd);
-    if (n < 0) {
-        free(bytes);
-        return -1;
-    }
-    *ret_bytes = bytes;
-    *ret_n_bytes = (size_t)n;
-    return 0;
+    return conf->watch != CONF_WATCH_NO && conf->detector.clock == CONF_CLOCK_DAY ? 2 : 0;
 }
 
 static int serving_make_shards(struct serving *serving, size_t n_shards)
@@ -70,6 +29,22 @@ static int serving_make_shards(struct serving *serving, size_t n_shards)
         if (code != 0)
             return code;
     }
+    return 0;
+}
+
+/* The built-in model's file. */
+static int serving_generate(const struct conf_model *conf, size_t n_channels,
+                            unsigned char **ret_bytes, size_t *ret_n_bytes)
+{
+    size_t n_values = n_channels + serving_n_clock(conf);
+    size_t n_bytes = celltap_reservoir_onnx(n_values, (size_t)conf->n_units, NULL, 0);
+    unsigned char *bytes = n_bytes == 0 ? NULL : malloc(n_bytes);
+    if (bytes == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    *ret_bytes = bytes;
+    *ret_n_bytes = celltap_reservoir_onnx(n_values, (size_t)conf->n_units, bytes, n_bytes);
     return 0;
 }
 
@@ -88,24 +63,35 @@ static int serving_build(struct serving *serving, size_t n_shards, const unsigne
         return -1;
     }
     serving->n_values = celltap_model_n_values(serving->model);
-    serving->n_channels = serving->n_values;
     serving->file_hash = celltap_model_hash(serving->model);
-    if (conf->channels.n != 0 && conf->channels.n != serving->n_values) {
+    if (serving_detect_make(serving, reterr, reterr_bytes) != 0)
+        return -1;
+    if (conf->channels.n != 0 && conf->channels.n != serving->n_channels) {
         snprintf(
             reterr, reterr_bytes,
-            "model %s: %zu channels are named, but the model takes %zu values; name all or none",
-            conf->name, conf->channels.n, serving->n_values);
+            "model %s: %zu channels are named, but the model takes %zu values%s; name all or none",
+            conf->name, conf->channels.n, serving->n_channels,
+            serving->n_channels < serving->n_values ? " and the clock's two" : "");
         return -1;
     }
     return 0;
 }
 
-int serving_load(const struct conf_model *conf, size_t n_shards, struct serving **ret_serving,
-                 char *reterr, size_t reterr_bytes)
+/* The first of a chain has one channel: something to look at, and to try the options on. */
+static int serving_get_file(const struct conf_model *conf, size_t n_channels,
+                            unsigned char **ret_bytes, size_t *ret_n_bytes)
+{
+    if (conf_is_builtin(conf))
+        return serving_generate(conf, n_channels, ret_bytes, ret_n_bytes);
+    return serving_file_read(conf->file, ret_bytes, ret_n_bytes);
+}
+
+static int serving_make(const struct conf_model *conf, size_t n_shards, size_t n_channels,
+                        struct serving **ret_serving, char *reterr, size_t reterr_bytes)
 {
     unsigned char *bytes;
     size_t n_bytes;
-    if (serving_read(conf->file, &bytes, &n_bytes) != 0) {
+    if (serving_get_file(conf, n_channels, &bytes, &n_bytes) != 0) {
         snprintf(reterr, reterr_bytes, "model %s: %s: %s", conf->name, conf->file, strerror(errno));
         return -1;
     }
@@ -126,6 +112,16 @@ int serving_load(const struct conf_model *conf, size_t n_shards, struct serving 
     return 0;
 }
 
+int serving_load(const struct conf_model *conf, size_t n_shards, struct serving **ret_serving,
+                 char *reterr, size_t reterr_bytes)
+{
+    size_t n_channels = conf->channels.n > 0 ? conf->channels.n : 1;
+    if (serving_make(conf, n_shards, n_channels, ret_serving, reterr, reterr_bytes) != 0)
+        return -1;
+    (*ret_serving)->any_size = conf_is_builtin(conf) && conf->channels.n == 0;
+    return 0;
+}
+
 void serving_forget_file(struct serving *serving)
 {
     free(serving->file);
@@ -137,15 +133,69 @@ void serving_free(struct serving *serving)
 {
     if (serving == NULL)
         return;
+    serving_free(serving->next_size);
     free(serving->file);
     for (size_t i = 0; i < serving->n_shards; i++)
         celltap_panel_free(serving->shards[i].panel);
     free(serving->shards);
+    serving_detect_done(serving);
     celltap_model_unref(serving->model);
     free(serving);
 }
 
+/* ---- sizes -------------------------------------------------------------------------------- */
+
+struct serving *serving_of_size(struct serving *head, size_t n_channels)
+{
+    while (head != NULL && head->n_channels != n_channels)
+        head = head->next_size;
+    return head;
+}
+
+int serving_add_size(struct serving *head, size_t n_channels, size_t ix,
+                     struct serving **ret_serving)
+{
+    char unused[64];
+    struct serving *last = head, *serving;
+    size_t n_sizes = 1;
+    for (; last->next_size != NULL; last = last->next_size)
+        n_sizes++;
+    if (n_sizes == SERVING_SIZES_MAX || n_channels == 0 ||
+        serving_make(head->conf, head->n_shards, n_channels, &serving, unused, sizeof(unused)) != 0)
+        return -1;
+    serving->ix = ix;
+    serving->conf_ix = head->conf_ix;
+    last->next_size = *ret_serving = serving;
+    return 0;
+}
+
+void serving_drop_size(struct serving *head, struct serving *serving)
+{
+    while (head->next_size != serving)
+        head = head->next_size;
+    head->next_size = NULL;
+    serving_free(serving);
+}
+
 /* ---- all of them -------------------------------------------------------------------------- */
+
+struct serving *serving_each(struct serving *const *servings, size_t n_servings,
+                             const struct serving *after)
+{
+    if (after != NULL && after->next_size != NULL)
+        return after->next_size;
+    size_t ix = after != NULL ? after->conf_ix + 1 : 0;
+    return ix < n_servings ? servings[ix] : NULL;
+}
+
+size_t serving_count(struct serving *const *servings, size_t n_servings)
+{
+    size_t n = 0;
+    for (struct serving *serving = NULL;
+         (serving = serving_each(servings, n_servings, serving)) != NULL;)
+        n++;
+    return n;
+}
 
 void serving_free_all(struct serving **servings, size_t n_servings)
 {
@@ -167,7 +217,7 @@ int serving_load_all(const struct conf *conf, void (*fault)(void *arg, const cha
     for (size_t i = 0; i < conf->n_models; i++) {
         const struct conf_model *model = &conf->models[i];
         if (serving_load(model, (size_t)conf->threads, &servings[i], why, sizeof(why)) == 0) {
-            servings[i]->ix = i;
+            servings[i]->ix = servings[i]->conf_ix = i;
             continue;
         }
         snprintf(text, sizeof(text), "%s:%u:1: %s; `celltap inspect` tells more of it", conf->path,

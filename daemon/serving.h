@@ -3,6 +3,9 @@
  *     struct conf_model --serving_load--> weights, a panel per shard, the hash of the file's bytes
  *     struct conf       --serving_load_all--> all of them, or a line for each that is at fault
  *
+ * The built-in model takes frames of any number of values: it is a chain of servings, one for each
+ * number that has come, made when its first frame comes.
+ *
  * Knows no loop and no sockets. */
 #ifndef DAEMON_SERVING_H
 #define DAEMON_SERVING_H
@@ -11,6 +14,7 @@
 #include "lib/celltap.h"
 
 #define SERVING_PANEL_WIDTH 64 /* streams stepped together */
+#define SERVING_SIZES_MAX   64 /* different numbers of values that one built-in model takes */
 
 struct stream;
 
@@ -25,13 +29,20 @@ struct serving {
     celltap_model *model;          /* ref */
     struct serving_shard *shards;  /* [n_shards] owned */
     size_t n_shards;
-    size_t n_values;   /* of a step: the model's inputs */
-    size_t n_channels; /* of a frame: without those that a detector's clock adds */
-    const struct celltap_detector_options *detector; /* of all its streams; NULL: none */
-    size_t ix;                                       /* its place in the configuration, from 0 */
+    size_t n_values;           /* of a step: the model's inputs */
+    size_t n_channels;         /* of a frame: without those that a detector's clock adds */
+    size_t ix;                 /* its place among all, from 0 */
+    size_t conf_ix;            /* its place in the configuration, from 0 */
+    bool any_size;             /* the first of a chain that grows */
+    struct serving *next_size; /* owned: the same model for another number of channels */
     uint64_t file_hash;
     unsigned char *file; /* [file_bytes] owned: until the journal has it */
     size_t file_bytes;
+    const struct celltap_detector_options *detector; /* NULL: its streams are not watched */
+    unsigned char *statistics; /* owned: learnt before; NULL: there is a warm-up */
+    size_t statistics_bytes;
+    struct celltap_detector_options options; /* what detector points to */
+    size_t *horizons;                        /* owned: of the options */
     size_t n_streams;
 };
 
@@ -41,6 +52,21 @@ int serving_load(const struct conf_model *conf, size_t n_shards, struct serving 
 /* Gives the file's bytes back: who wanted them has them. */
 void serving_forget_file(struct serving *serving);
 void serving_free(struct serving *serving); /* NULL is fine */
+
+/* The serving of a chain for frames of n_channels values; NULL: there is none yet. */
+struct serving *serving_of_size(struct serving *head, size_t n_channels);
+
+/* Makes it, at the chain's end; ix is its place among all servings.  -1: no memory, too many, or the
+ * number is out of the built-in model's range. */
+int serving_add_size(struct serving *head, size_t n_channels, size_t ix,
+                     struct serving **ret_serving);
+/* Takes the last one of the chain away again. */
+void serving_drop_size(struct serving *head, struct serving *serving);
+
+/* All servings, chains included: the first (after NULL), then the next; NULL: that was the last. */
+struct serving *serving_each(struct serving *const *servings, size_t n_servings,
+                             const struct serving *after);
+size_t serving_count(struct serving *const *servings, size_t n_servings);
 
 /* The configuration's models, in its order: [conf->n_models] in *ret_servings, or -1 after fault(arg,
  * text) for each that cannot serve: "FILE:LINE:1: model NAME: why; what to do". */

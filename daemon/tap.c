@@ -89,6 +89,14 @@ static void tap_layer_done(struct tap_layer *layer)
     *layer = (struct tap_layer){0};
 }
 
+static void tap_plan_done(struct tap_plan *plan)
+{
+    for (size_t i = 0; plan->layers != NULL && i < plan->n_layers; i++)
+        tap_layer_done(&plan->layers[i]);
+    free(plan->layers);
+    celltap_model_unref(plan->model);
+}
+
 static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf, celltap_model *model)
 {
     size_t n = celltap_model_n_layers(model);
@@ -126,15 +134,38 @@ static int tap_make_shard(struct tap_shard *shard, const struct conf_tap *conf,
                           struct serving *const *servings, size_t n_servings)
 {
     shard->sender = sock_sender_new();
-    shard->plans = calloc(n_servings + 1, sizeof(*shard->plans));
+    shard->n_plans = serving_count(servings, n_servings);
+    shard->plans = calloc(shard->n_plans + 1, sizeof(*shard->plans));
     if (shard->sender == NULL || shard->plans == NULL)
         return -1;
-    while (shard->n_plans < n_servings) {
-        struct tap_plan *plan = &shard->plans[shard->n_plans];
-        if (tap_compile(plan, conf, servings[shard->n_plans++]->model) != 0)
+    for (struct serving *serving = NULL;
+         (serving = serving_each(servings, n_servings, serving)) != NULL;)
+        if (tap_compile(&shard->plans[serving->ix], conf, serving->model) != 0)
             return -1;
-    }
     return tap_make_building(shard, conf->group);
+}
+
+/* A chain's servings have the same layers, so there are as many messages as before.  What is left
+ * of a serving that could not be made is done away with. */
+static int tap_grow_shard(struct tap_shard *shard, const struct conf_tap *conf,
+                          const struct serving *serving)
+{
+    while (shard->n_plans > serving->ix)
+        tap_plan_done(&shard->plans[--shard->n_plans]);
+    struct tap_plan *plans = realloc(shard->plans, (serving->ix + 1) * sizeof(*plans));
+    if (plans == NULL)
+        return -1;
+    shard->plans = plans;
+    shard->plans[shard->n_plans] = (struct tap_plan){0};
+    return tap_compile(&shard->plans[shard->n_plans++], conf, serving->model);
+}
+
+int tap_grow(struct tap *tap, const struct serving *serving)
+{
+    for (size_t i = 0; i < tap->n_shards; i++)
+        if (tap_grow_shard(&tap->shards[i], tap->conf, serving) != 0)
+            return -1;
+    return 0;
 }
 
 struct tap *tap_new(const struct conf_tap *conf, struct serving *const *servings, size_t n_servings)
@@ -191,12 +222,8 @@ void tap_conf_free(struct conf_tap *owned)
 
 static void tap_shard_done(struct tap_shard *shard)
 {
-    for (size_t i = 0; shard->plans != NULL && i < shard->n_plans; i++) {
-        for (size_t j = 0; j < shard->plans[i].n_layers; j++)
-            tap_layer_done(&shard->plans[i].layers[j]);
-        free(shard->plans[i].layers);
-        celltap_model_unref(shard->plans[i].model);
-    }
+    for (size_t i = 0; shard->plans != NULL && i < shard->n_plans; i++)
+        tap_plan_done(&shard->plans[i]);
     for (size_t i = 0; shard->building != NULL && i < shard->n_building; i++)
         sock_message_free(shard->building[i].message);
     free(shard->plans);

@@ -48,6 +48,8 @@ struct tap {
 /* Compiles a tap for these models, without a socket.  NULL: no memory. */
 struct tap *tap_new(const struct conf_tap *conf, struct serving *const *servings,
                     size_t n_servings);
+/* Compiles it for one serving more, the last of all.  -1: no memory. */
+int tap_grow(struct tap *tap, const struct serving *serving);
 /* Opens its socket and binds its URLs, uncommitted. */
 int tap_open(struct tap *tap, struct sock_error *reterr);
 struct sock_options tap_options(const struct conf_tap *conf);

@@ -29,7 +29,7 @@ static void taps_stepped(void *arg, size_t shard_ix, const struct serving *servi
     struct taps *taps = arg;
     for (size_t i = 0; i < TAPS_MAX; i++) {
         struct tap *tap = taps->list[i];
-        if (tap == NULL || sock_n_peers(tap->sock) == 0)
+        if (tap == NULL || tap->conf->kind != CONF_KIND_ACTIVATIONS || sock_n_peers(tap->sock) == 0)
             continue;
         bool together = tap->conf->group == CONF_GROUP_TAP;
         for (size_t j = 0; j < n_columns; j++) {
@@ -81,6 +81,14 @@ int taps_add(struct taps *taps, struct tap *tap)
         return -1;
     taps->list[i] = tap;
     taps->version++;
+    return 0;
+}
+
+int taps_grow(struct taps *taps, const struct serving *serving)
+{
+    for (size_t i = 0; i < TAPS_MAX; i++)
+        if (taps->list[i] != NULL && tap_grow(taps->list[i], serving) != 0)
+            return -1;
     return 0;
 }
 

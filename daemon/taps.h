@@ -32,6 +32,9 @@ size_t taps_n_dynamic(const struct taps *taps);
 void taps_close(struct taps *taps, struct tap *tap); /* removes and frees */
 void taps_done(struct taps *taps);
 
+/* A serving more, behind those that there were.  -1: no memory; nothing has changed then. */
+int taps_grow(struct taps *taps, const struct serving *serving);
+
 void taps_turn_end(struct taps *taps, size_t shard_ix);
 
 /* Closes the taps by request that nobody wants any more. */

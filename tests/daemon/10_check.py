@@ -35,6 +35,11 @@ def write(folder, name, text):
     return path
 
 
+def output_name():
+    """The demo's forecast."""
+    return onnx.load(MODEL).graph.output[0].name
+
+
 def bidirectional(path):
     """A model that looks ahead."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", 1, 2])
@@ -82,7 +87,7 @@ def test_check_when_sound_then_one_line_and_0(folder):
     before = os.path.exists(lock) and os.stat(lock).st_mtime_ns
     code, out, err = celltapd("--config", path, "--check")
     assert (code, err) == (0, ""), err
-    assert out == path + ": ok, 1 model, 2 ingest, 1 tap\n", out
+    assert out == path + ": ok, 1 model, 2 ingest, 3 taps\n", out
     with open(path, "rb") as file:  # from a pipe, relative files do not matter
         text = file.read().replace(b"m.onnx", MODEL.encode())
     done = subprocess.run([DAEMON, "--check", "-c", "/dev/stdin"], input=text, check=False,
@@ -140,11 +145,49 @@ def test_check_of_models_that_cannot_be_used_then_each_told(folder):
     assert [line.split("err: ", 1)[1] for line in again.splitlines()] == lines, again
 
 
-def test_check_of_configuration_as_installed_then_asks_for_a_model(_):
-    path = os.path.join(ROOT, "config/celltapd.yaml")
+def test_check_of_detectors_that_cannot_be_then_each_told(folder):
+    """The models are there; what is asked of them is not."""
+    write(folder, "ecg.statistics", "not what celltap score has saved\n")
+    path = write(folder, "c.yaml", """models:
+- {name: output, file: %(m)s, forecast: {output: nothing}}
+- {name: size, file: %(m)s, forecast: {output: %(y)s, horizons: [1, 2, 3, 4, 5, 6, 7]}}
+- {name: clock, file: %(m)s, detector: {clock: day}}
+- {name: saved, file: %(m)s, detector: {statistics: ecg.statistics}}
+- {name: named, file: "builtin:reservoir", channels: [a, b], detector: {statistics: ecg.statistics}}
+- {name: good, file: %(m)s, detector: {}}
+""" % {"m": MODEL, "y": output_name()})
     code, out, err = celltapd("--config", path, "--check")
     assert code == 78 and out == "", (code, out)
-    assert err.count("\n") == 1 and "no models; add at least one, such as `models: [{" in err, err
+    lines = err.splitlines()
+    expected = ((2, "output", "the model has no output nothing"),
+                (3, "size", "not 1 channels x 7 horizons"),
+                (4, "clock", "with a clock the model needs at least 3 inputs, not 1"),
+                (5, "saved", "/ecg.statistics: not what was learnt with this model"),
+                (6, "named", "/ecg.statistics: not what was learnt with this model"))
+    assert len(lines) == len(expected), err
+    for line, (n, name, part) in zip(lines, expected):
+        assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
+
+
+def test_check_of_statistics_beside_the_model_then_they_must_fit(folder):
+    """`statistics: auto`: the file that lies there is used, so it is looked at."""
+    shutil.copy(MODEL, os.path.join(folder, "m.onnx"))
+    write(folder, "m.onnx.statistics", "not what celltap score has saved\n")
+    path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx, detector: {}}]\n")
+    code, _, err = celltapd("--config", path, "--check")
+    assert code == 78 and "m.onnx.statistics: not what was learnt" in err, err
+    path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx}]\n")
+    assert celltapd("--config", path, "--check")[0] == 0  # nobody watches
+    path = write(folder, "c.yaml",
+                 "models: [{name: m, file: m.onnx, detector: {statistics: none}}]\n")
+    assert celltapd("--config", path, "--check")[0] == 0
+
+
+def test_check_of_configuration_as_installed_then_sound(_):
+    path = os.path.join(ROOT, "config/celltapd.yaml")
+    code, out, err = celltapd("--config", path, "--check")
+    assert code == 0 and err == "", (code, err)
+    assert out == "%s: ok, 1 model, 2 ingest, 3 taps\n" % path, out
 
 
 def test_check_of_what_is_no_file_then_one_line_and_78(folder):

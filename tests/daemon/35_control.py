@@ -33,8 +33,8 @@ def test_streams_when_there_are_many_then_page_by_page_each_once():
                 assert len(page["streams"]) <= 1000
             cases.same([s["stream"] for s in got], expected, match)
         cases.same(daemon.control("streams", limit=1)["streams"],
-                   [{"stream": "a/0", "model": "m", "seq": 9, "ts": 77, "frames": 2, "duplicate": 0,
-                     "gaps": 1}])
+                   [{"stream": "a/0", "model": "m", "values": 3, "seq": 9, "ts": 77, "frames": 2,
+                     "duplicate": 0, "gaps": 1}])
         cases.same(daemon.control("streams", cursor=10**9),
                    {"streams": [], "total": 2500, "cursor": None})
 

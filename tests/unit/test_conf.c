@@ -128,9 +128,11 @@ START_TEST(test_load_with_least_then_defaults)
     check_texts(&conf->ingest[0].listen, "ipc:///run/celltap/ingest.ipc", 1);
     ck_assert_int_eq(conf->ingest[1].kind, CONF_INGEST_REP);
     check_texts(&conf->ingest[1].listen, "ipc:///run/celltap/ingest-ack.ipc", 1);
-    ck_assert_uint_eq(conf->n_taps, 1);
+    ck_assert_int_eq(conf->models[0].watch, CONF_WATCH_NO);
+    ck_assert_uint_eq(conf->n_taps, 3);
     ck_assert_str_eq(conf->taps[0].name, "activations");
     check_texts(&conf->taps[0].listen, "ipc:///run/celltap/activations.ipc", 1);
+    check_texts(&conf->taps[2].listen, "ipc:///run/celltap/anomalies.ipc", 1);
     check_texts(&conf->taps[0].streams, "*", 1);
     check_texts(&conf->taps[0].layers, "*", 1);
     check_texts(&conf->taps[0].tensors, "output", 3);
@@ -140,6 +142,57 @@ START_TEST(test_load_with_least_then_defaults)
     ck_assert_uint_eq(conf->taps[0].queue, 4096);
     check_texts(&conf->control_listen, "ipc:///run/celltap/control.ipc", 1);
     ck_assert(!conf->control_insecure && !conf->taps[0].insecure && !conf->ingest[0].insecure);
+    conf_free(conf);
+}
+END_TEST
+
+START_TEST(test_load_of_a_detector_then_in_timesteps)
+{
+    struct conf *conf =
+        load("models: [{name: m, file: m.onnx, rate: 360, detector: {warmup: 60s, smooth: 22ms, "
+             "forget: 500}, forecast: {output: \"a/b:0\", horizons: [50ms, 36]}}]");
+    const struct conf_model *model = &conf->models[0];
+    ck_assert_int_eq(model->watch, CONF_WATCH_YES);
+    ck_assert_uint_eq(model->detector.warmup.n_steps, 21600);
+    ck_assert_uint_eq(model->detector.smooth.n_steps, 8); /* of 7.92 */
+    ck_assert_uint_eq(model->detector.forget.n_steps, 500);
+    ck_assert_uint_eq(model->detector.refractory.n_steps, 100);
+    ck_assert_str_eq(model->forecast.output, "a/b:0");
+    ck_assert_uint_eq(model->forecast.horizons.n, 2);
+    ck_assert_uint_eq(model->forecast.horizons.items[0].n_steps, 18);
+    ck_assert_uint_eq(model->forecast.horizons.items[1].n_steps, 36);
+    conf_free(conf);
+}
+END_TEST
+
+/* Which models are watched. */
+static const struct watched {
+    const char *yaml;
+    enum conf_watch watch;
+} watched[] = {
+    {"models: [{name: m, file: m.onnx}]", CONF_WATCH_NO},
+    {"models: [{name: m, file: m.onnx, detector: none}]", CONF_WATCH_NO},
+    {"models: [{name: m, file: m.onnx, detector: none}]\n"
+     "taps: [{name: t, kind: scores}]",
+     CONF_WATCH_NO},
+    {"models: [{name: m, file: m.onnx}]\n"
+     "taps: [{name: t}]",
+     CONF_WATCH_NO},
+    {"models: [{name: m, file: m.onnx}]\n"
+     "taps: [{name: t, kind: anomalies}]",
+     CONF_WATCH_IF_POSSIBLE},
+    {"models: [{name: m, file: m.onnx, detector: {}}]", CONF_WATCH_YES},
+    {"models: [{name: m, file: m.onnx, detector: }]", CONF_WATCH_YES},
+    {"models: [{name: m, file: m.onnx, detector: on}]", CONF_WATCH_YES},
+    {"models: [{name: m, file: m.onnx, forecast: {output: y}}]", CONF_WATCH_YES},
+    {"models: [{name: m, file: builtin:reservoir}]", CONF_WATCH_YES},
+    {"models: [{name: m, file: builtin:reservoir, detector: none}]", CONF_WATCH_NO},
+};
+
+START_TEST(test_load_of_a_model_then_watched_if_asked_for)
+{
+    struct conf *conf = load(watched[_i].yaml);
+    ck_assert_int_eq(conf->models[0].watch, watched[_i].watch);
     conf_free(conf);
 }
 END_TEST
@@ -277,6 +330,9 @@ int main(void)
     Suite *suite = suite_create("conf");
     TCase *tests = tcase_create("conf");
     tcase_add_test(tests, test_load_with_least_then_defaults);
+    tcase_add_test(tests, test_load_of_a_detector_then_in_timesteps);
+    tcase_add_loop_test(tests, test_load_of_a_model_then_watched_if_asked_for, 0,
+                        sizeof watched / sizeof *watched);
     tcase_add_test(tests, test_load_with_everything_then_as_written);
     tcase_add_test(tests, test_load_of_relative_model_then_beside_the_file);
     tcase_add_test(tests, test_load_of_empty_sections_then_defaults);
