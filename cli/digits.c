@@ -1,4 +1,4 @@
-/* digits.c - a float32 as decimal digits that read back as the same float32, quickly.
+/* digits.c - a number as decimal digits that read back as the same number; a float32 quickly.
  *
  *     |x| --* 10^(8 - e)--> nine digits as an integer --> point and zeros put in
  *
@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DIGITS_N 9
@@ -52,6 +53,17 @@ static size_t digits_place(char *digits, int e, char *out)
     }
     *out = '\0';
     return (size_t)(out - start);
+}
+
+size_t digits_double(double number, char ret_text[DIGITS_DOUBLE_MAX])
+{
+    int n = 0;
+    for (int n_digits = 15; n_digits <= 17; n_digits++) {
+        n = snprintf(ret_text, DIGITS_DOUBLE_MAX, "%.*g", n_digits, number);
+        if (strtod(ret_text, NULL) == number)
+            break;
+    }
+    return (size_t)n;
 }
 
 size_t digits_float(float number, char ret_text[DIGITS_MAX])

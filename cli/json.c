@@ -56,8 +56,9 @@ void json_text(FILE *file, const char *text, size_t n_bytes)
 
 void json_number(FILE *file, double number)
 {
+    char text[DIGITS_DOUBLE_MAX];
     if (isfinite(number))
-        fprintf(file, "%.17g", number);
+        fwrite(text, 1, digits_double(number, text), file);
     else
         fputs("null", file);
 }

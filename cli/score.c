@@ -15,6 +15,7 @@
 
 #include "cli/command.h"
 #include "cli/diagnose.h"
+#include "cli/digits.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -295,6 +296,7 @@ static void score_again(struct score *score)
 static int score_row(struct score *score, const struct series_row *row)
 {
     struct celltap_score verdict;
+    char numbers[3][DIGITS_DOUBLE_MAX];
     if (row->has_ts)
         score->ts_ns = row->ts_ns;
     score_step(score, row->values, score->ts_ns, &verdict);
@@ -307,8 +309,11 @@ static int score_row(struct score *score, const struct series_row *row)
     fprintf(score->out, "%" PRIu64 ",", score->n_rows);
     if (row->has_ts)
         fprintf(score->out, "%" PRId64, row->ts_ns);
-    if (fprintf(score->out, ",%.9g,%.9g,%.9g,%d\n", verdict.score, verdict.g, verdict.level,
-                verdict.alarm) < 0) {
+    digits_double(verdict.score, numbers[0]);
+    digits_double(verdict.g, numbers[1]);
+    digits_double(verdict.level, numbers[2]);
+    if (fprintf(score->out, ",%s,%s,%s,%d\n", numbers[0], numbers[1], numbers[2], verdict.alarm) <
+        0) {
         say_error("%s: %s", score->out_path ? score->options->output : "standard output",
                   strerror(errno));
         return -1;

@@ -153,6 +153,14 @@ int conf_reload_check(const struct conf *old, const struct conf *new_conf,
     return conf_report_finish(&report, reterr);
 }
 
+void conf_tap_settle(struct conf_tap *tap)
+{
+    if (tap->kind != CONF_KIND_ACTIVATIONS && tap->group == CONF_GROUP_LAYER)
+        tap->group = CONF_GROUP_STREAM;
+    if (tap->kind == CONF_KIND_ANOMALIES)
+        tap->every = 1;
+}
+
 bool conf_is_builtin(const struct conf_model *model)
 {
     return strcmp(model->file, CONF_BUILTIN_RESERVOIR) == 0;

@@ -155,6 +155,10 @@ void conf_errors_done(struct conf_errors *errors);
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr);
 
+/* What a tap's other options mean for its kind: scores and anomalies have no layer, and no anomaly is
+ * left out. */
+void conf_tap_settle(struct conf_tap *tap);
+
 /* True for `file: builtin:reservoir`. */
 bool conf_is_builtin(const struct conf_model *model);
 

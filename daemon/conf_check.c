@@ -65,6 +65,7 @@ void conf_check(struct conf_read *read, struct conf *conf)
     for (size_t i = 0; i < conf->n_taps; i++) {
         struct conf_tap *tap = &conf->taps[i];
         bool is_f2 = tap->dtype == CONF_DTYPE_F2;
+        conf_tap_settle(tap);
         if (tap->layout == CONF_LAYOUT_ARRAY && is_f2)
             conf_report_add(read->report, conf_read_place(read, &tap->dtype, tap->line),
                             "`dtype: <f2` needs `encoding: bin`; an array holds float32");

@@ -55,25 +55,33 @@ static int control_read_tap(struct control_request *request, struct conf_tap *ta
         {"bin", CONF_LAYOUT_BIN}, {"array", CONF_LAYOUT_ARRAY}, {NULL, 0}};
     static const struct choice dtypes[] = {
         {"<f4", CONF_DTYPE_F4}, {"<f2", CONF_DTYPE_F2}, {NULL, 0}};
-    int group = CONF_GROUP_LAYER, layout = CONF_LAYOUT_BIN, dtype = CONF_DTYPE_F4;
+    static const struct choice kinds[] = {{"activations", CONF_KIND_ACTIVATIONS},
+                                          {"scores", CONF_KIND_SCORES},
+                                          {"anomalies", CONF_KIND_ANOMALIES},
+                                          {NULL, 0}};
+    int kind = CONF_KIND_ACTIVATIONS, group = CONF_GROUP_LAYER, layout = CONF_LAYOUT_BIN;
+    int dtype = CONF_DTYPE_F4;
     tap->every = 1;
     tap->queue = TAP_QUEUE;
     if (control_get_texts_or(request, "streams", "*", &tap->streams) < 0 ||
         control_get_texts_or(request, "layers", "*", &tap->layers) < 0 ||
         control_get_texts_or(request, "tensors", "output", &tap->tensors) < 0 ||
         control_get_uint(request, "every", &tap->every, 1, UINT32_MAX) < 0 ||
+        control_get_choice(request, "kind", kinds, &kind) < 0 ||
         control_get_choice(request, "group", groups, &group) < 0 ||
         control_get_choice(request, "encoding", layouts, &layout) < 0 ||
         control_get_choice(request, "dtype", dtypes, &dtype) < 0)
         return -1;
     if (layout == CONF_LAYOUT_ARRAY && dtype == CONF_DTYPE_F2)
         return control_fail(request, "`encoding: array` holds float32; leave `dtype` out");
+    tap->kind = (enum conf_kind)kind;
     tap->group = (enum conf_group)group;
     tap->layout = (enum conf_layout)layout;
     tap->dtype = (enum conf_dtype)dtype;
     tap->encoding = layout == CONF_LAYOUT_ARRAY ? CELLTAP_ENCODING_ARRAY
                     : dtype == CONF_DTYPE_F2    ? CELLTAP_ENCODING_F2
                                                 : CELLTAP_ENCODING_F4;
+    conf_tap_settle(tap);
     return 0;
 }
 
@@ -91,6 +99,16 @@ static int control_name_tap(struct control_request *request, struct conf_tap *ta
         return control_fail(request, "out of memory");
     tap->listen.n = 1;
     return 0;
+}
+
+static bool control_is_any_watched(const struct engine *engine)
+{
+    size_t n;
+    struct serving *const *servings = engine_servings(engine, &n);
+    for (size_t i = 0; i < n; i++)
+        if (servings[i]->detector != NULL)
+            return true;
+    return false;
 }
 
 static int control_start_tap(struct control_request *request, struct conf_tap *owned)
@@ -124,7 +142,13 @@ int control_tap_open(struct control_request *request)
     struct conf_tap *owned = calloc(1, sizeof(*owned));
     if (owned == NULL)
         return control_fail(request, "out of memory");
-    if (control_read_tap(request, owned) == 0 && control_name_tap(request, owned) == 0 &&
+    int code = control_read_tap(request, owned);
+    if (code == 0 && owned->kind != CONF_KIND_ACTIVATIONS &&
+        !control_is_any_watched(request->loop->engine))
+        code =
+            control_fail(request, "no model is watched; give it `detector: {}` in %s, and reload",
+                         request->loop->conf->path);
+    if (code == 0 && control_name_tap(request, owned) == 0 &&
         control_start_tap(request, owned) == 0)
         return 0;
     tap_conf_free(owned);

@@ -67,9 +67,13 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
 
 static void control_put_tap(struct celltap_writer *writer, const struct tap *tap)
 {
+    static const char *const kinds[] = {[CONF_KIND_ACTIVATIONS] = "activations",
+                                        [CONF_KIND_SCORES] = "scores",
+                                        [CONF_KIND_ANOMALIES] = "anomalies"};
     struct tap_counts counts = tap_counts(tap);
-    celltap_put_map(writer, 7);
+    celltap_put_map(writer, 8);
     control_put_text(writer, "name", tap->conf->name);
+    control_put_text(writer, "kind", kinds[tap->conf->kind]);
     celltap_put_str(writer, "urls");
     celltap_put_array(writer, tap->conf->listen.n);
     for (size_t i = 0; i < tap->conf->listen.n; i++)
@@ -80,6 +84,24 @@ static void control_put_tap(struct celltap_writer *writer, const struct tap *tap
     control_put_uint(writer, "records", counts.n_records);
     control_put_uint(writer, "messages", counts.n_messages);
     control_put_uint(writer, "bytes", counts.n_bytes);
+}
+
+static void control_put_detectors(struct celltap_writer *writer, const struct streams *streams)
+{
+    uint64_t n_watched = 0, n_warming = 0, n_alarms = 0, n_events = 0;
+    for (size_t i = 0; i < streams->n; i++) {
+        const struct stream *stream = streams->list[i];
+        n_watched += celltap_stream_detector(stream->state) != NULL;
+        n_warming += celltap_stream_warm_left(stream->state) != SIZE_MAX;
+        n_alarms += stream->alarm;
+        n_events += stream->n_events;
+    }
+    celltap_put_str(writer, "detectors");
+    celltap_put_map(writer, 4);
+    control_put_uint(writer, "watched", n_watched);
+    control_put_uint(writer, "warming", n_warming);
+    control_put_uint(writer, "alarms", n_alarms);
+    control_put_uint(writer, "events", n_events);
 }
 
 static void control_put_taps(struct celltap_writer *writer, const struct taps *taps)
@@ -121,7 +143,7 @@ void control_status_write(struct control_request *request, struct celltap_writer
     struct loop *loop = request->loop;
     const struct engine_counts *counts = engine_counts(loop->engine);
     struct intake_level level = intake_level(loop->frames);
-    celltap_put_map(writer, 22);
+    celltap_put_map(writer, 23);
     control_put_text(writer, "version", CELLTAP_VERSION);
     control_put_uint(writer, "pid", (uint64_t)getpid());
     control_put_uint(writer, "uptime_ms", loop_now_ms(loop) - loop->started_ms);
@@ -143,6 +165,7 @@ void control_status_write(struct control_request *request, struct celltap_writer
     control_put_uint(writer, "listeners_reopened", loop->n_reopened);
     control_put_uint(writer, "memory_bytes", control_memory_bytes());
     control_put_journal(writer, loop->journal);
+    control_put_detectors(writer, engine_streams(loop->engine));
     control_put_models(writer, loop->engine);
     control_put_taps(writer, &loop->taps);
 }
@@ -170,9 +193,29 @@ static const struct stream *control_next_stream(const struct control_request *re
     return NULL;
 }
 
+/* Of a watched stream: how far its warm-up is, and what has been found. */
+static void control_put_detector(struct celltap_writer *writer, const struct stream *stream)
+{
+    const struct celltap_detector_options *options = stream->serving->detector;
+    size_t n_left = celltap_stream_warm_left(stream->state);
+    celltap_put_str(writer, "detector");
+    if (celltap_stream_detector(stream->state) == NULL || options == NULL) {
+        celltap_put_nil(writer);
+        return;
+    }
+    celltap_put_map(writer, 5);
+    control_put_text(writer, "phase", n_left == SIZE_MAX ? "score" : "warmup");
+    control_put_uint(writer, "warm",
+                     n_left == SIZE_MAX ? options->warmup : options->warmup - n_left);
+    control_put_uint(writer, "warmup", options->warmup);
+    celltap_put_str(writer, "alarm");
+    celltap_put_bool(writer, stream->alarm);
+    control_put_uint(writer, "events", stream->n_events);
+}
+
 static void control_put_stream(struct celltap_writer *writer, const struct stream *stream)
 {
-    celltap_put_map(writer, 8);
+    celltap_put_map(writer, 9);
     control_put_text(writer, "stream", stream->name);
     control_put_text(writer, "model", stream->serving->conf->name);
     control_put_uint(writer, "values", stream->serving->n_channels);
@@ -182,6 +225,7 @@ static void control_put_stream(struct celltap_writer *writer, const struct strea
     control_put_uint(writer, "frames", stream->n_frames);
     control_put_uint(writer, "duplicate", stream->n_duplicates);
     control_put_uint(writer, "gaps", stream->n_gaps);
+    control_put_detector(writer, stream);
 }
 
 void control_streams_write(struct control_request *request, struct celltap_writer *writer)

@@ -104,8 +104,11 @@ static void engine_step_panel(const struct engine *engine, struct engine_panel *
     /* Cannot fail: different streams of this model, as many values as it takes. */
     celltap_panel *stepping = serving->shards[panel->shard_ix].panel;
     celltap_step_many(stepping, states, values, n, serving->n_channels);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         columns[i].score = celltap_panel_score(stepping, i);
+        if (columns[i].score != NULL)
+            columns[i].event = streams_judge(columns[i].stream, columns[i].seq, columns[i].score);
+    }
     panel->n_left -= n;
     sink->stepped(sink->arg, panel->shard_ix, serving, columns, n, panel->n_left);
     for (size_t i = 0; i < n; i++) {

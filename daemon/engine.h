@@ -66,6 +66,7 @@ struct engine_column {
     int64_t ts_ns;
     const float *values;               /* the frame: [serving->n_channels], NaN: missing */
     const struct celltap_score *score; /* NULL: the stream has no detector */
+    enum stream_event event;           /* an alarm begins or ends here */
     size_t slot;     /* the stream's place while it has frames this turn; of its shard's [width] */
     uint32_t n_left; /* frames of this stream still to come this turn */
 };

@@ -397,6 +397,7 @@ static int loop_start_journal(struct loop *loop)
         loop_keep_models(loop) != 0)
         return -1;
     loop->turn->journal = loop->journal;
+    loop->taps.has_journal = loop->journal != NULL;
     if (loop->journal == NULL)
         return 0;
     loop->replays = replays_new(journal_directory(loop->journal), loop_wake, loop);

@@ -47,13 +47,16 @@ static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap 
 static void plan_apply_taps(struct reload_plan *plan)
 {
     struct taps *taps = &plan->loop->taps;
-    struct taps next = {.version = taps->version + 1, .n_opened = taps->n_opened};
+    struct taps next = *taps;
+    memset(next.list, 0, sizeof(next.list));
+    next.version++;
     for (size_t i = 0; i < plan->n_taps; i++) {
         if (plan->old_taps[i] != NULL)
             plan_move_tap(plan, plan->taps[i], plan->old_taps[i]);
         else
             plan_commit_sock(plan->taps[i]->sock, plan);
         next.list[i] = plan->taps[i];
+        next.list[i]->has_journal = taps->has_journal;
     }
     for (size_t i = 0; i < TAPS_MAX; i++) {
         struct tap *old = taps->list[i];

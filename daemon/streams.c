@@ -105,6 +105,25 @@ struct stream *streams_add(struct streams *streams, const char *name, size_t nam
     return stream;
 }
 
+/* A stream that was reset has no alarm any more, without its detector having ended it. */
+enum stream_event streams_judge(struct stream *stream, uint64_t seq,
+                                const struct celltap_score *score)
+{
+    bool ends = score->end || (stream->alarm && !score->alarm);
+    if (score->begin) {
+        stream->alarm_since = seq;
+        stream->alarm_peak = 0;
+        stream->n_events++;
+    } else if (!stream->alarm) {
+        stream->alarm_since = 0;
+        stream->alarm_peak = 0;
+    }
+    if (score->score > stream->alarm_peak)
+        stream->alarm_peak = score->score;
+    stream->alarm = score->alarm;
+    return score->begin ? STREAM_EVENT_BEGIN : ends ? STREAM_EVENT_END : STREAM_EVENT_NONE;
+}
+
 static void streams_reindex(struct streams *streams)
 {
     memset(streams->slots, 0, streams->n_slots * sizeof(*streams->slots));

@@ -14,6 +14,8 @@
 
 struct serving; /* serving.h: a model that serves streams */
 
+enum stream_event { STREAM_EVENT_NONE, STREAM_EVENT_BEGIN, STREAM_EVENT_END };
+
 struct stream {
     struct serving *serving; /* borrowed */
     celltap_stream *state;   /* owned */
@@ -22,6 +24,10 @@ struct stream {
     uint64_t n_frames, n_duplicates, n_gaps;
     bool reset_next;       /* the next frame starts afresh */
     bool of_snapshot;      /* its last frame is known from a snapshot alone */
+    bool alarm;            /* its detector's, as of the last step */
+    uint64_t alarm_since;  /* seq; 0: it began before the daemon did, or there is none */
+    double alarm_peak;     /* the highest score since then */
+    uint64_t n_events;     /* that have begun */
     uint64_t taps;         /* bit i: tap i selects this stream, as of ... */
     uint64_t taps_version; /* ... this version of the taps; 0: never looked */
     /* Within a turn: frames waiting to be stepped. */
@@ -48,6 +54,10 @@ int streams_init(struct streams *streams);
 void streams_done(struct streams *streams); /* frees all streams */
 
 struct stream *streams_find(const struct streams *streams, const char *name, size_t name_bytes);
+
+/* Takes note of the verdict on a timestep: whether an alarm begins or ends with it. */
+enum stream_event streams_judge(struct stream *stream, uint64_t seq,
+                                const struct celltap_score *score);
 
 /* A new stream; takes over state and held.  NULL: no memory, nothing was taken. */
 struct stream *streams_add(struct streams *streams, const char *name, size_t name_bytes,

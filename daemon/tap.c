@@ -14,9 +14,7 @@
 #include <string.h>
 
 #include "daemon/doors.h"
-
-/* A stream's name adds at most this much to a record without one: it and a longer header. */
-#define TAP_NAME_BYTES(name_bytes) ((name_bytes) + 4)
+#include "daemon/tap_priv.h"
 
 #define TAP_RECEIVE_BYTES 64 /* a subscriber has nothing to say */
 
@@ -34,12 +32,6 @@ struct tap_plan {
     size_t n_layers;
     struct tap_layer *layers; /* [n_layers] owned: those of which a tensor is selected */
     size_t bytes_max;         /* of all records of a frame */
-};
-
-struct tap_building {
-    sock_message *message; /* owned; NULL: none */
-    struct celltap_writer writer;
-    uint64_t n_records;
 };
 
 /* ---- compiling the selection -------------------------------------------------------------- */
@@ -101,6 +93,8 @@ static int tap_compile(struct tap_plan *plan, const struct conf_tap *conf, cellt
 {
     size_t n = celltap_model_n_layers(model);
     plan->model = celltap_model_ref(model);
+    if (conf->kind != CONF_KIND_ACTIVATIONS)
+        return 0;
     plan->layers = calloc(n + 1, sizeof(*plan->layers));
     if (plan->layers == NULL)
         return -1;
@@ -302,19 +296,37 @@ static int tap_start(const struct tap *tap, struct tap_building *building,
     return 0;
 }
 
-static void tap_put_layer(struct tap *tap, struct tap_shard *shard, struct tap_building *building,
+struct celltap_writer *tap_room(struct tap *tap, struct tap_shard *shard, size_t building_ix,
+                                const struct stream *stream, const char *layer, size_t n_bytes,
+                                size_t frame_bytes, size_t n_frames)
+{
+    struct tap_building *building = &shard->building[building_ix];
+    if (building->message != NULL && (size_t)(building->writer.end - building->writer.at) < n_bytes)
+        tap_send(tap, shard, building);
+    if (building->message == NULL &&
+        tap_start(tap, building, stream, layer, n_bytes, frame_bytes, n_frames) != 0) {
+        shard->counts.n_lost++;
+        return NULL;
+    }
+    building->n_records++;
+    return &building->writer;
+}
+
+size_t tap_building_ix(const struct tap *tap, const struct tap_shard *shard, size_t slot)
+{
+    return tap->conf->group == CONF_GROUP_TAP ? 0 : slot * shard->n_per_slot;
+}
+
+static void tap_put_layer(struct tap *tap, struct tap_shard *shard, size_t building_ix,
                           struct tap_layer *layer, const celltap_panel *panel, size_t column_ix,
                           const struct engine_column *column, size_t frame_bytes, size_t n_frames)
 {
     const struct stream *stream = column->stream;
     size_t n_bytes = layer->bytes_max + TAP_NAME_BYTES(stream->name_bytes);
-    if (building->message != NULL && (size_t)(building->writer.end - building->writer.at) < n_bytes)
-        tap_send(tap, shard, building);
-    if (building->message == NULL &&
-        tap_start(tap, building, stream, layer->name, n_bytes, frame_bytes, n_frames) != 0) {
-        shard->counts.n_lost++;
+    struct celltap_writer *writer =
+        tap_room(tap, shard, building_ix, stream, layer->name, n_bytes, frame_bytes, n_frames);
+    if (writer == NULL)
         return;
-    }
     for (size_t i = 0; i < layer->n_tensors; i++)
         layer->record[i].values =
             celltap_panel_tensor(panel, column_ix, layer->layer_ix, layer->tensor_ix[i]);
@@ -325,8 +337,7 @@ static void tap_put_layer(struct tap *tap, struct tap_shard *shard, struct tap_b
                                     .layer = layer->name,
                                     .n_tensors = layer->n_tensors,
                                     .tensors = layer->record};
-    celltap_put_record(&building->writer, &record, tap->conf->encoding);
-    building->n_records++;
+    celltap_put_record(writer, &record, tap->conf->encoding);
 }
 
 void tap_put(struct tap *tap, size_t shard_ix, const struct serving *serving, size_t column_ix,
@@ -336,14 +347,13 @@ void tap_put(struct tap *tap, size_t shard_ix, const struct serving *serving, si
     struct tap_plan *plan = &shard->plans[serving->ix];
     size_t name_bytes = TAP_NAME_BYTES(column->stream->name_bytes);
     bool by_layer = tap->conf->group == CONF_GROUP_LAYER;
-    size_t at = tap->conf->group == CONF_GROUP_TAP ? 0 : column->slot * shard->n_per_slot;
+    size_t at = tap_building_ix(tap, shard, column->slot);
     for (size_t i = 0; i < plan->n_layers; i++) {
         struct tap_layer *layer = &plan->layers[i];
         size_t frame_bytes = by_layer ? layer->bytes_max + name_bytes
                                       : plan->bytes_max + plan->n_layers * name_bytes;
-        tap_put_layer(tap, shard, &shard->building[by_layer ? at + i : at], layer,
-                      serving->shards[shard_ix].panel, column_ix, column, frame_bytes,
-                      n_left / tap->conf->every + 1);
+        tap_put_layer(tap, shard, by_layer ? at + i : at, layer, serving->shards[shard_ix].panel,
+                      column_ix, column, frame_bytes, n_left / tap->conf->every + 1);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/tap_verdict.h"
 
 static uint64_t taps_of_stream(const struct taps *taps, struct stream *stream)
 {
@@ -26,18 +27,25 @@ static uint64_t taps_of_stream(const struct taps *taps, struct stream *stream)
 static void taps_stepped(void *arg, size_t shard_ix, const struct serving *serving,
                          const struct engine_column *columns, size_t n_columns, size_t n_turn_left)
 {
+    static void (*const puts[])(struct tap * tap, size_t shard, const struct serving *of,
+                                size_t column_ix, const struct engine_column *column,
+                                size_t n_left) = {
+        [CONF_KIND_ACTIVATIONS] = tap_put,
+        [CONF_KIND_SCORES] = tap_verdict_score,
+        [CONF_KIND_ANOMALIES] = tap_verdict_anomaly,
+    };
     struct taps *taps = arg;
     for (size_t i = 0; i < TAPS_MAX; i++) {
         struct tap *tap = taps->list[i];
-        if (tap == NULL || tap->conf->kind != CONF_KIND_ACTIVATIONS || sock_n_peers(tap->sock) == 0)
+        if (tap == NULL || sock_n_peers(tap->sock) == 0)
             continue;
         bool together = tap->conf->group == CONF_GROUP_TAP;
         for (size_t j = 0; j < n_columns; j++) {
             if ((taps_of_stream(taps, columns[j].stream) >> i & 1) == 0 ||
                 columns[j].seq % tap->conf->every != 0)
                 continue;
-            tap_put(tap, shard_ix, serving, j, &columns[j],
-                    together ? n_turn_left + n_columns - 1 - j : columns[j].n_left);
+            puts[tap->conf->kind](tap, shard_ix, serving, j, &columns[j],
+                                  together ? n_turn_left + n_columns - 1 - j : columns[j].n_left);
         }
     }
 }
@@ -79,6 +87,7 @@ int taps_add(struct taps *taps, struct tap *tap)
         i++;
     if (i == TAPS_MAX)
         return -1;
+    tap->has_journal = taps->has_journal;
     taps->list[i] = tap;
     taps->version++;
     return 0;

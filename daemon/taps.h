@@ -20,6 +20,7 @@ struct taps {
     struct tap *list[TAPS_MAX]; /* owned; NULL: free */
     uint64_t version;           /* changes with the list; never 0 */
     uint64_t n_opened;          /* by request, since the start: their names */
+    bool has_journal;
 };
 
 /* What the engine calls. */

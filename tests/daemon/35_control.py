@@ -34,7 +34,7 @@ def test_streams_when_there_are_many_then_page_by_page_each_once():
             cases.same([s["stream"] for s in got], expected, match)
         cases.same(daemon.control("streams", limit=1)["streams"],
                    [{"stream": "a/0", "model": "m", "values": 3, "seq": 9, "ts": 77, "frames": 2,
-                     "duplicate": 0, "gaps": 1}])
+                     "duplicate": 0, "gaps": 1, "detector": None}])
         cases.same(daemon.control("streams", cursor=10**9),
                    {"streams": [], "total": 2500, "cursor": None})
 
@@ -89,7 +89,7 @@ def test_status_when_frames_pour_in_then_answers_and_adds_up():
             "version", "pid", "uptime_ms", "kernel", "threads", "config", "accepted", "duplicate", "gaps",
             "rejected", "per_second", "rejects", "queue_messages", "queue_bytes", "streams",
             "max_streams", "turns", "listeners_reopened", "memory_bytes", "journal",
-            "models", "taps"})
+            "detectors", "models", "taps"})
 
 
 cases.run(globals())

@@ -9,6 +9,20 @@
 
 #include "tests/support/suite.h"
 
+START_TEST(test_double_when_printed_then_the_same_again)
+{
+    static const double numbers[] = {0,    2.7,   1.0 / 3, 5.859900390583118, 1e-300, -1e22,
+                                     -0.0, 1e300, 0.1,     4.9406564584124654e-324};
+    char text[DIGITS_DOUBLE_MAX];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        ck_assert_uint_eq(digits_double(numbers[i], text), strlen(text));
+        double back = strtod(text, NULL);
+        ck_assert_msg(memcmp(&back, &numbers[i], sizeof back) == 0, "%s", text);
+    }
+    ck_assert_uint_eq(digits_double(2.7, text), 3); /* no more digits than it takes */
+}
+END_TEST
+
 static void check_digits(float number)
 {
     char text[DIGITS_MAX], expected[DIGITS_MAX + 8];
@@ -51,6 +65,7 @@ int main(void)
     const TTest *const tests[] = {
         test_digits_when_of_floats_all_over_then_printf_s,
         test_digits_when_at_edges_then_printf_s,
+        test_double_when_printed_then_the_same_again,
         NULL,
     };
     return suite_run("digits", tests, 60);
