@@ -53,17 +53,37 @@ struct celltap_writer *control_begin(struct control *control, const char *cmd, s
     return &control->writer;
 }
 
-int control_ask(struct control *control, struct control_reply *ret_reply, char *ret_error)
+void control_put_globs(struct celltap_writer *writer, const char *key, const char *globs)
 {
-    const unsigned char *reply, *at;
-    struct celltap_token token;
-    size_t n_bytes;
+    size_t n = 1;
+    for (const char *at = globs; *at; at++)
+        n += *at == ',';
+    celltap_put_str(writer, key);
+    celltap_put_array(writer, n);
+    for (const char *at = globs; n > 0; n--) {
+        size_t n_bytes = strcspn(at, ",");
+        celltap_put_strn(writer, at, n_bytes);
+        at += n_bytes + 1;
+    }
+}
+
+int control_send(struct control *control, char *ret_error)
+{
     if (control->writer.full) {
         snprintf(ret_error, CONTROL_ERROR_MAX, "the request is too long");
         return -1;
     }
-    if (dial_ask(control->dial, control->request, (size_t)(control->writer.at - control->request),
-                 CONTROL_WAIT_MS, &reply, &n_bytes, ret_error) < 0)
+    return dial_request(control->dial, control->request,
+                        (size_t)(control->writer.at - control->request), CONTROL_WAIT_MS,
+                        ret_error);
+}
+
+int control_receive(struct control *control, struct control_reply *ret_reply, char *ret_error)
+{
+    const unsigned char *reply, *at;
+    struct celltap_token token;
+    size_t n_bytes;
+    if (dial_reply(control->dial, CONTROL_WAIT_MS, &reply, &n_bytes, ret_error) < 0)
         return -1;
     *ret_reply = (struct control_reply){reply, reply + n_bytes};
     at = reply;
@@ -80,6 +100,13 @@ int control_ask(struct control *control, struct control_reply *ret_reply, char *
         return CONTROL_REFUSED;
     }
     return 0;
+}
+
+int control_ask(struct control *control, struct control_reply *ret_reply, char *ret_error)
+{
+    if (control_send(control, ret_error) < 0)
+        return -1;
+    return control_receive(control, ret_reply, ret_error);
 }
 
 /* ---- replies ------------------------------------------------------------------------------- */

@@ -29,9 +29,16 @@ void control_close(struct control *control); /* NULL is fine */
 /* Starts a question of n_keys keys besides "cmd"; write them to the writer returned. */
 struct celltap_writer *control_begin(struct control *control, const char *cmd, size_t n_keys);
 
+/* A key and the list that globs, separated by commas, are. */
+void control_put_globs(struct celltap_writer *writer, const char *key, const char *globs);
+
 /* Asks.  -1: no answer.  CONTROL_REFUSED: the daemon said no, its own words are in ret_error
- * (lines, for a reload). */
+ * (lines, for a reload), and whatever else in the reply. */
 int control_ask(struct control *control, struct control_reply *ret_reply, char *ret_error);
+
+/* The same in two: the daemon works meanwhile. */
+int control_send(struct control *control, char *ret_error);
+int control_receive(struct control *control, struct control_reply *ret_reply, char *ret_error);
 
 /* Keys of a map; what is absent or of another type is 0, or "". */
 uint64_t control_count(const unsigned char *map, const unsigned char *end, const char *key);

@@ -247,15 +247,19 @@ static void dial_keep(struct dial *dial, nng_msg *message, const unsigned char *
     *ret_n_bytes = nng_msg_len(message);
 }
 
-int dial_ask(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
-             const unsigned char **ret_reply, size_t *ret_n_bytes, char *ret_error)
+int dial_request(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
+                 char *ret_error)
+{
+    return dial_send(dial, bytes, n_bytes, wait_ms, ret_error);
+}
+
+int dial_reply(struct dial *dial, unsigned wait_ms, const unsigned char **ret_reply,
+               size_t *ret_n_bytes, char *ret_error)
 {
     struct dial_deadline deadline;
     struct pollfd readable = {.fd = dial_fd(dial), .events = POLLIN};
     nng_msg *reply;
     int code = NNG_EAGAIN;
-    if (dial_send(dial, bytes, n_bytes, wait_ms, ret_error) < 0)
-        return -1;
     /* A receive that runs into its timeout gives the request up: so look first. */
     deadline = dial_deadline(wait_ms);
     while (code == NNG_EAGAIN) {
@@ -267,6 +271,14 @@ int dial_ask(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsi
         return dial_fail(dial, code, ret_error);
     dial_keep(dial, reply, ret_reply, ret_n_bytes);
     return 0;
+}
+
+int dial_ask(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
+             const unsigned char **ret_reply, size_t *ret_n_bytes, char *ret_error)
+{
+    if (dial_request(dial, bytes, n_bytes, wait_ms, ret_error) < 0)
+        return -1;
+    return dial_reply(dial, wait_ms, ret_reply, ret_n_bytes, ret_error);
 }
 
 int dial_take(struct dial *dial, const unsigned char **ret_message, size_t *ret_n_bytes,

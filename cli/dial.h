@@ -31,6 +31,12 @@ void dial_close(struct dial *dial); /* NULL is fine */
 int dial_ask(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
              const unsigned char **ret_reply, size_t *ret_n_bytes, char *ret_error);
 
+/* The same in two: in between something else can be done.  A request gives up the one before it. */
+int dial_request(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
+                 char *ret_error);
+int dial_reply(struct dial *dial, unsigned wait_ms, const unsigned char **ret_reply,
+               size_t *ret_n_bytes, char *ret_error);
+
 /* Hands a message over, waiting while the daemon has no room.  wait_ms: without a connection. */
 int dial_push(struct dial *dial, const unsigned char *bytes, size_t n_bytes, unsigned wait_ms,
               char *ret_error);

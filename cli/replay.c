@@ -1,9 +1,10 @@
 /* replay.c - celltap replay: any past timestep of a stream again, bit for bit, from the journal.
  *
- *     journal --celltap_replay--> panel --sink--> DIR/<layer>/<tensor>     as extract writes them
- *                  \--another model--> panel --> the differences           --model, --diff
+ *     running daemon --replay_far--> records --rows--> DIR/<layer>/<tensor>    as extract writes them
+ *     journal --celltap_replay--> panel --rows--/                              --journal
+ *                  \--another model--> panel --> the differences               --model, --diff
  *
- * The journal is read where it lies, also while a daemon writes it; nothing of it is changed.
+ * A journal is read where it lies, also while a daemon writes it; nothing of it is changed.
  * Constant memory however long the range.  Nothing is to be seen in DIR until all of it is. */
 #include <inttypes.h>
 #include <math.h>
@@ -17,8 +18,8 @@
 #include "cli/diagnose.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
+#include "cli/replay_far.h"
 #include "cli/say.h"
-#include "cli/sink.h"
 #include "cli/stop.h"
 #include "lib/celltap_journal.h"
 
@@ -41,16 +42,14 @@ struct replay_diff {
 struct replay {
     const struct replay_options *options;
     char directory[REPLAY_PATH_MAX];
-    celltap_model *other;          /* ref; NULL: none is given */
-    celltap_replay *past;          /* owned */
-    celltap_replay *second;        /* owned; of --diff: with the other model */
-    celltap_model *model;          /* borrowed: of the first timestep */
-    struct select_tensor *tensors; /* owned, [n_tensors] */
-    size_t n_tensors;
-    const float **values; /* owned, [n_tensors] */
-    struct replay_diff *diffs;
-    struct sink *sink; /* owned */
-    uint64_t n_rows, first_seq, last_seq;
+    celltap_model *other;   /* ref; NULL: none is given */
+    celltap_replay *past;   /* owned */
+    celltap_replay *second; /* owned; of --diff: with the other model */
+    struct replay_far *far; /* owned; NULL: the journal is read here */
+    bool has_model;         /* a timestep has come */
+    uint64_t model_hash;    /* of the first one */
+    struct rows rows;
+    struct replay_diff *diffs; /* owned, [rows.n] */
 };
 
 /* ---- what is asked for --------------------------------------------------------------------- */
@@ -75,6 +74,7 @@ static int replay_range(const char *text, struct celltap_replay_options *ret_opt
 {
     const char *dots = strstr(text, "..");
     bool time_from = false, time_to = false;
+    ret_options->from_seq = 0;
     ret_options->to_seq = UINT64_MAX;
     ret_options->from_ts = INT64_MIN;
     ret_options->to_ts = INT64_MAX;
@@ -113,37 +113,39 @@ static void replay_directory(struct replay *replay)
     control_close(control);
 }
 
-static int replay_open(struct replay *replay, const char *stream, const char *range)
+/* Opens the journal, and with --diff a second time with the other model. */
+static int replay_open(struct replay *replay, struct celltap_replay_options *wanted)
 {
     struct celltap_journal_error error;
     struct celltap_diagnosis why;
     const struct replay_options *options = replay->options;
-    struct celltap_replay_options wanted = {.files = celltap_files_posix(), .stream = stream};
-    if (replay_range(range, &wanted) != 0)
-        return COMMAND_USAGE;
     if (options->model != NULL && diagnose_load(options->model, &replay->other, &why) < 0) {
         diagnose_say(options->model, &why);
         return COMMAND_FAILED;
     }
     replay_directory(replay);
-    wanted.directory = replay->directory;
-    wanted.model = options->diff ? NULL : replay->other;
-    int code = celltap_replay_open(&wanted, &replay->past, &error);
+    wanted->directory = replay->directory;
+    wanted->model = options->diff ? NULL : replay->other;
+    int code = celltap_replay_open(wanted, &replay->past, &error);
     if (code == 0 && options->diff) {
-        wanted.model = replay->other;
-        code = celltap_replay_open(&wanted, &replay->second, &error);
+        wanted->model = replay->other;
+        code = celltap_replay_open(wanted, &replay->second, &error);
     }
     if (code == 0)
         return 0;
-    say_error("%s", error.text);
+    if (options->journal == NULL)
+        say_error("--model reads the journal itself, and cannot: %s; run it on the daemon's host "
+                  "as a user who may read it, or give --journal DIR",
+                  error.text);
+    else
+        say_error("%s", error.text);
     return COMMAND_FAILED;
 }
 
 static void replay_close(struct replay *replay)
 {
-    sink_close(replay->sink);
-    free(replay->tensors);
-    free(replay->values);
+    rows_close(&replay->rows);
+    replay_far_free(replay->far);
     free(replay->diffs);
     celltap_replay_close(replay->past);
     celltap_replay_close(replay->second);
@@ -157,21 +159,17 @@ static int replay_begin(struct replay *replay, const struct celltap_replay_step 
                         char *ret_error)
 {
     const struct replay_options *options = replay->options;
-    replay->model = step->model;
-    replay->first_seq = step->seq;
-    if (select_tensors(step->model, options->layers, options->tensors, &replay->tensors,
-                       &replay->n_tensors, ret_error) < 0)
+    replay->has_model = true;
+    replay->model_hash = step->model_hash;
+    if (select_tensors(step->model, options->layers, options->tensors, &replay->rows.tensors,
+                       &replay->rows.n, ret_error) < 0)
         return -1;
-    replay->values = calloc(replay->n_tensors + 1, sizeof *replay->values);
-    replay->diffs = calloc(replay->n_tensors + 1, sizeof *replay->diffs);
-    if (!replay->values || !replay->diffs) {
+    replay->diffs = calloc(replay->rows.n + 1, sizeof *replay->diffs);
+    if (!replay->diffs) {
         snprintf(ret_error, SINK_ERROR_MAX, "out of memory");
         return -1;
     }
-    if (!options->output)
-        return 0;
-    return sink_open(options->output, (enum sink_format)options->format, replay->tensors,
-                     replay->n_tensors, true, &replay->sink, ret_error);
+    return rows_open(&replay->rows, ret_error);
 }
 
 /* The tensor of the same layer, name and size in another model; NULL: there is none. */
@@ -191,13 +189,14 @@ static const float *replay_counterpart(const struct celltap_replay_step *step,
 
 static void replay_compare(struct replay *replay, const struct celltap_replay_step *other)
 {
-    for (size_t i = 0; i < replay->n_tensors; i++) {
-        const float *theirs = replay_counterpart(other, &replay->tensors[i]);
+    const struct rows *rows = &replay->rows;
+    for (size_t i = 0; i < rows->n; i++) {
+        const float *theirs = replay_counterpart(other, &rows->tensors[i]);
         struct replay_diff *diff = &replay->diffs[i];
-        for (size_t j = 0; theirs != NULL && j < replay->tensors[i].n_values; j++) {
-            double difference = fabs((double)replay->values[i][j] - (double)theirs[j]);
+        for (size_t j = 0; theirs != NULL && j < rows->tensors[i].n_values; j++) {
+            double difference = fabs((double)rows->values[i][j] - (double)theirs[j]);
             diff->sum += difference;
-            if (difference > diff->largest || replay->n_rows == 0) {
+            if (difference > diff->largest || rows->n_rows == 0) {
                 diff->largest = difference;
                 diff->largest_seq = other->seq;
             }
@@ -212,19 +211,20 @@ static int replay_step(struct replay *replay, const struct celltap_replay_step *
 {
     struct celltap_journal_error error;
     struct celltap_replay_step other;
+    struct rows *rows = &replay->rows;
     int code;
-    if (replay->model == NULL && replay_begin(replay, step, ret_error) < 0)
+    if (!replay->has_model && replay_begin(replay, step, ret_error) < 0)
         return -1;
-    if (step->model != replay->model) {
+    if (step->model_hash != replay->model_hash) {
         snprintf(ret_error, SINK_ERROR_MAX,
                  "the stream's model changes at seq %" PRIu64 "; replay ..%" PRIu64 " and %" PRIu64
                  ".. apart",
                  step->seq, step->seq - 1, step->seq);
         return -1;
     }
-    for (size_t i = 0; i < replay->n_tensors; i++)
-        replay->values[i] = celltap_panel_tensor(step->panel, 0, replay->tensors[i].layer_ix,
-                                                 replay->tensors[i].tensor_ix);
+    for (size_t i = 0; i < rows->n; i++)
+        rows->values[i] = celltap_panel_tensor(step->panel, 0, rows->tensors[i].layer_ix,
+                                               rows->tensors[i].tensor_ix);
     if (replay->second != NULL) {
         do
             code = celltap_replay_next(replay->second, &other, &error);
@@ -236,10 +236,7 @@ static int replay_step(struct replay *replay, const struct celltap_replay_step *
         }
         replay_compare(replay, &other);
     }
-    replay->n_rows++;
-    replay->last_seq = step->seq;
-    return replay->sink ? sink_put(replay->sink, step->seq, step->ts_ns, replay->values, ret_error)
-                        : 0;
+    return rows_put(rows, step->seq, step->ts_ns, ret_error);
 }
 
 static void replay_show(struct replay *replay, struct progress *progress)
@@ -247,7 +244,7 @@ static void replay_show(struct replay *replay, struct progress *progress)
     uint64_t n_bytes, total;
     celltap_replay_progress(replay->past, &n_bytes, &total);
     progress->n_bytes = total;
-    progress_show(progress, replay->n_rows, n_bytes);
+    progress_show(progress, replay->rows.n_rows, n_bytes);
 }
 
 /* All timesteps.  0 or -1 with the reason ("": asked to stop). */
@@ -268,7 +265,7 @@ static int replay_all(struct replay *replay, char *ret_error)
         }
         if (got == 1 && (code = replay_step(replay, &step, ret_error)) < 0)
             break;
-        if (got == CELLTAP_REPLAY_ON || replay->n_rows % REPLAY_ROWS_A_LOOK == 0)
+        if (got == CELLTAP_REPLAY_ON || replay->rows.n_rows % REPLAY_ROWS_A_LOOK == 0)
             replay_show(replay, &progress);
     }
     progress_clear(&progress);
@@ -276,8 +273,8 @@ static int replay_all(struct replay *replay, char *ret_error)
         *ret_error = '\0';
         return -1;
     }
-    if (code == 0 && replay->sink)
-        code = sink_commit(replay->sink, ret_error);
+    if (code == 0 && replay->rows.n_rows > 0)
+        code = rows_commit(&replay->rows, ret_error);
     return code;
 }
 
@@ -287,10 +284,10 @@ static void replay_print_diffs(const struct replay *replay)
 {
     char layer[128], tensor[128];
     printf("%-24s %-10s %12s %12s %12s\n", "layer", "tensor", "largest", "at seq", "mean");
-    for (size_t i = 0; i < replay->n_tensors; i++) {
-        const struct select_tensor *of = &replay->tensors[i];
+    for (size_t i = 0; i < replay->rows.n; i++) {
+        const struct select_tensor *of = &replay->rows.tensors[i];
         const struct replay_diff *diff = &replay->diffs[i];
-        double n = (double)replay->n_rows * (double)of->n_values;
+        double n = (double)replay->rows.n_rows * (double)of->n_values;
         say_clean(of->layer, strlen(of->layer), layer, sizeof layer);
         say_clean(of->tensor, strlen(of->tensor), tensor, sizeof tensor);
         if (diff->largest < 0)
@@ -304,19 +301,52 @@ static void replay_print_diffs(const struct replay *replay)
 static int replay_report(const struct replay *replay, const char *stream, const char *range)
 {
     char number[32];
-    if (replay->n_rows == 0) {
+    const struct rows *rows = &replay->rows;
+    if (rows->n_rows == 0) {
         say_error("%s holds no timestep of %s in %s; celltap journal ls shows what it holds",
-                  replay->directory, stream, range);
+                  replay->far ? "the daemon's journal" : replay->directory, stream, range);
         return COMMAND_FAILED;
     }
     if (replay->options->diff)
         replay_print_diffs(replay);
     printf("%s: %s timestep%s (seq %" PRIu64 "..%" PRIu64 "), %zu tensor%s\n",
            replay->options->output ? replay->options->output : stream,
-           progress_thousands(replay->n_rows, number), replay->n_rows == 1 ? "" : "s",
-           replay->first_seq, replay->last_seq, replay->n_tensors,
-           replay->n_tensors == 1 ? "" : "s");
+           progress_thousands(rows->n_rows, number), rows->n_rows == 1 ? "" : "s", rows->first_seq,
+           rows->last_seq, rows->n, rows->n == 1 ? "" : "s");
     return COMMAND_OK;
+}
+
+/* Another model needs the frames themselves: the journal is read here then. */
+static int replay_far_or_near(struct replay *replay, struct celltap_replay_options *wanted,
+                              char *ret_error)
+{
+    const struct replay_options *options = replay->options;
+    if (options->journal != NULL || options->model != NULL) {
+        int code = replay_open(replay, wanted);
+        return code != 0 ? code : replay_all(replay, ret_error);
+    }
+    struct recall_range range = {
+        .stream = wanted->stream,
+        .layers = options->layers,
+        .tensors = options->tensors,
+        .from_seq = wanted->from_seq,
+        .to_seq = wanted->to_seq,
+        .by_time = wanted->by_time,
+        .from_ts = wanted->from_ts,
+        .to_ts = wanted->to_ts,
+    };
+    return replay_far_run(options->control, &range, &replay->rows, &replay->far, ret_error);
+}
+
+static int replay_check(const struct replay_options *options)
+{
+    if (options->diff && !options->model)
+        say_error("--diff needs --model OTHER.onnx: what to compare with");
+    else if (!options->output && !options->diff)
+        say_error("replay needs -o DIR: where the files go");
+    else
+        return 0;
+    return COMMAND_USAGE;
 }
 
 static int replay_run(int argc, char **argv)
@@ -324,21 +354,20 @@ static int replay_run(int argc, char **argv)
     struct replay_options options = {0};
     struct replay replay = {.options = &options};
     const char *arguments[2];
-    char error[SINK_ERROR_MAX];
+    char error[CONTROL_ERROR_MAX];
     int code = opts_parse(&replay_command, argc, argv, &options, arguments);
     if (code != OPTS_RUN)
         return code;
-    if (options.diff && !options.model) {
-        say_error("--diff needs --model OTHER.onnx: what to compare with");
+    struct celltap_replay_options wanted = {.files = celltap_files_posix(), .stream = arguments[0]};
+    if ((code = replay_check(&options)) != 0)
+        return code;
+    if (replay_range(arguments[1], &wanted) != 0)
         return COMMAND_USAGE;
-    }
-    if (!options.output && !options.diff) {
-        say_error("replay needs -o DIR: where the files go");
-        return COMMAND_USAGE;
-    }
+    replay.rows.output = options.output;
+    replay.rows.format = (enum sink_format)options.format;
     stop_catch();
-    code = replay_open(&replay, arguments[0], arguments[1]);
-    if (code == 0 && replay_all(&replay, error) < 0) {
+    code = replay_far_or_near(&replay, &wanted, error);
+    if (code < 0) {
         code = COMMAND_FAILED;
         if (*error)
             say_error("%s; nothing was written", error);
@@ -376,7 +405,7 @@ static const struct opts_row REPLAY_ROWS[] = {
      .kind = OPTS_TEXT,
      .value = "DIR",
      .offset = offsetof(struct replay_options, journal),
-     .sentence = "where the journal lies (the daemon's)"},
+     .sentence = "reads this journal, without the daemon"},
     {.name = "model",
      .kind = OPTS_TEXT,
      .value = "FILE",

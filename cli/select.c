@@ -29,12 +29,10 @@ bool select_match(const char *globs, const char *text)
 }
 
 /* True if the tensor is meant, its layer being one of those selected. */
-static bool select_tensor_match(const celltap_model *model, size_t layer_ix, size_t tensor_ix,
-                                const char *tensors)
+static bool select_tensor_match(const struct select_tensor *tensor, const char *tensors)
 {
-    return select_match(tensors, celltap_tensor_name(model, layer_ix, tensor_ix)) ||
-           (strcmp(celltap_layer_name(model, layer_ix), "@output") == 0 &&
-            select_match(tensors, "output"));
+    return select_match(tensors, tensor->tensor) ||
+           (strcmp(tensor->layer, "@output") == 0 && select_match(tensors, "output"));
 }
 
 /* Adds a name to a list that is read by people; a name that is there already is not added. */
@@ -50,14 +48,15 @@ static void select_list(char *list, size_t size, const char *name)
         snprintf(list + used, size - used, ", ...");
 }
 
-static int select_check_layers(const celltap_model *model, const char *layers, char *ret_error)
+static int select_check_layers(const struct select_tensor *all, size_t n_all, const char *layers,
+                               char *ret_error)
 {
     char glob[SELECT_GLOB_MAX], names[SELECT_ERROR_MAX / 2] = "";
     while (select_next(&layers, glob)) {
         bool found = false;
-        for (size_t i = 0; i < celltap_model_n_layers(model); i++) {
-            found |= fnmatch(glob, celltap_layer_name(model, i), 0) == 0;
-            select_list(names, sizeof names, celltap_layer_name(model, i));
+        for (size_t i = 0; i < n_all; i++) {
+            found |= fnmatch(glob, all[i].layer, 0) == 0;
+            select_list(names, sizeof names, all[i].layer);
         }
         if (found)
             continue;
@@ -67,19 +66,18 @@ static int select_check_layers(const celltap_model *model, const char *layers, c
     return 0;
 }
 
-static int select_check_tensors(const celltap_model *model, const char *layers, const char *tensors,
-                                char *ret_error)
+static int select_check_tensors(const struct select_tensor *all, size_t n_all, const char *layers,
+                                const char *tensors, char *ret_error)
 {
     char glob[SELECT_GLOB_MAX], names[SELECT_ERROR_MAX / 2] = "";
     while (select_next(&tensors, glob)) {
         bool found = false;
-        for (size_t i = 0; i < celltap_model_n_layers(model); i++)
-            for (size_t j = 0; select_match(layers, celltap_layer_name(model, i)) &&
-                               j < celltap_layer_n_tensors(model, i);
-                 j++) {
-                found |= select_tensor_match(model, i, j, glob);
-                select_list(names, sizeof names, celltap_tensor_name(model, i, j));
-            }
+        for (size_t i = 0; i < n_all; i++) {
+            if (!select_match(layers, all[i].layer))
+                continue;
+            found |= select_tensor_match(&all[i], glob);
+            select_list(names, sizeof names, all[i].tensor);
+        }
         if (found)
             continue;
         snprintf(ret_error, SELECT_ERROR_MAX,
@@ -89,30 +87,46 @@ static int select_check_tensors(const celltap_model *model, const char *layers, 
     return 0;
 }
 
-int select_tensors(const celltap_model *model, const char *layers, const char *tensors,
-                   struct select_tensor **ret_tensors, size_t *ret_n, char *ret_error)
+int select_among(const struct select_tensor *all, size_t n_all, const char *layers,
+                 const char *tensors, struct select_tensor **ret_tensors, size_t *ret_n,
+                 char *ret_error)
 {
-    size_t n = 0, n_all = 0;
+    size_t n = 0;
     layers = layers ? layers : "*";
     tensors = tensors ? tensors : "*";
-    if (select_check_layers(model, layers, ret_error) < 0 ||
-        select_check_tensors(model, layers, tensors, ret_error) < 0)
+    if (select_check_layers(all, n_all, layers, ret_error) < 0 ||
+        select_check_tensors(all, n_all, layers, tensors, ret_error) < 0)
         return -1;
-    for (size_t i = 0; i < celltap_model_n_layers(model); i++)
-        n_all += celltap_layer_n_tensors(model, i);
     struct select_tensor *selected = calloc(n_all + 1, sizeof *selected);
     if (!selected) {
         snprintf(ret_error, SELECT_ERROR_MAX, "out of memory");
         return -1;
     }
-    for (size_t i = 0; i < celltap_model_n_layers(model); i++)
-        for (size_t j = 0; j < celltap_layer_n_tensors(model, i); j++)
-            if (select_match(layers, celltap_layer_name(model, i)) &&
-                select_tensor_match(model, i, j, tensors))
-                selected[n++] = (struct select_tensor){i, j, celltap_layer_name(model, i),
-                                                       celltap_tensor_name(model, i, j),
-                                                       celltap_tensor_size(model, i, j)};
+    for (size_t i = 0; i < n_all; i++)
+        if (select_match(layers, all[i].layer) && select_tensor_match(&all[i], tensors))
+            selected[n++] = all[i];
     *ret_tensors = selected;
     *ret_n = n;
     return 0;
+}
+
+int select_tensors(const celltap_model *model, const char *layers, const char *tensors,
+                   struct select_tensor **ret_tensors, size_t *ret_n, char *ret_error)
+{
+    size_t n = 0, n_all = 0;
+    for (size_t i = 0; i < celltap_model_n_layers(model); i++)
+        n_all += celltap_layer_n_tensors(model, i);
+    struct select_tensor *all = calloc(n_all + 1, sizeof *all);
+    if (!all) {
+        snprintf(ret_error, SELECT_ERROR_MAX, "out of memory");
+        return -1;
+    }
+    for (size_t i = 0; i < celltap_model_n_layers(model); i++)
+        for (size_t j = 0; j < celltap_layer_n_tensors(model, i); j++)
+            all[n++] = (struct select_tensor){i, j, celltap_layer_name(model, i),
+                                              celltap_tensor_name(model, i, j),
+                                              celltap_tensor_size(model, i, j)};
+    int code = select_among(all, n_all, layers, tensors, ret_tensors, ret_n, ret_error);
+    free(all);
+    return code;
 }

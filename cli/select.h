@@ -15,7 +15,7 @@
 
 struct select_tensor {
     size_t layer_ix, tensor_ix;
-    const char *layer, *tensor; /* borrowed from the model */
+    const char *layer, *tensor; /* borrowed: the model's, or those that were selected among */
     size_t n_values;
 };
 
@@ -26,5 +26,10 @@ bool select_match(const char *globs, const char *text);
  * says what there is, in ret_error [SELECT_ERROR_MAX].  0 or -1. */
 int select_tensors(const celltap_model *model, const char *layers, const char *tensors,
                    struct select_tensor **ret_tensors, size_t *ret_n, char *ret_error);
+
+/* The same of a list of all tensors there are, layer by layer. */
+int select_among(const struct select_tensor *all, size_t n_all, const char *layers,
+                 const char *tensors, struct select_tensor **ret_tensors, size_t *ret_n,
+                 char *ret_error);
 
 #endif

@@ -23,29 +23,14 @@ struct tap {
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* Writes a key and its list of globs. */
-static void tap_put_globs(struct celltap_writer *writer, const char *key, const char *globs)
-{
-    size_t n = 1;
-    for (const char *at = globs; *at; at++)
-        n += *at == ',';
-    celltap_put_str(writer, key);
-    celltap_put_array(writer, n);
-    for (const char *at = globs; n > 0; n--) {
-        size_t n_bytes = strcspn(at, ",");
-        celltap_put_strn(writer, at, n_bytes);
-        at += n_bytes + 1;
-    }
-}
-
 static int tap_ask(struct tap *tap, const struct tap_selection *selection, char *ret_url,
                    size_t size, char *ret_error)
 {
     struct celltap_writer *writer = control_begin(tap->control, "tap.open", 5);
     struct control_reply reply;
-    tap_put_globs(writer, "streams", selection->streams);
-    tap_put_globs(writer, "layers", selection->layers);
-    tap_put_globs(writer, "tensors", selection->tensors);
+    control_put_globs(writer, "streams", selection->streams);
+    control_put_globs(writer, "layers", selection->layers);
+    control_put_globs(writer, "tensors", selection->tensors);
     celltap_put_str(writer, "every");
     celltap_put_uint(writer, selection->every);
     celltap_put_str(writer, "group"); /* one topic: as few messages as can be */

@@ -91,6 +91,21 @@ int control_get_uint(struct control_request *request, const char *key, uint64_t 
     return 1;
 }
 
+int control_get_int(struct control_request *request, const char *key, int64_t *ret_value)
+{
+    struct celltap_token token;
+    int found = control_find(request, key, &token, NULL);
+    if (found != 1)
+        return found;
+    if (token.kind == CELLTAP_TOKEN_UINT && token.uint <= INT64_MAX)
+        *ret_value = (int64_t)token.uint;
+    else if (token.kind == CELLTAP_TOKEN_INT)
+        *ret_value = token.sint;
+    else
+        return control_fail(request, "`%s` is a whole number below 2^63", key);
+    return 1;
+}
+
 void control_texts_done(struct conf_texts *texts)
 {
     for (size_t i = 0; i < texts->n; i++)

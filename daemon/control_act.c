@@ -230,21 +230,39 @@ int control_snapshot(struct control_request *request)
     return 0;
 }
 
-int control_replay(struct control_request *request)
+static int control_read_replay(struct control_request *request, struct past_wish *wish)
 {
-    struct replays_wish wish = {.from = 1, .to = UINT64_MAX, .reply = request->reply};
-    if (request->loop->replays == NULL)
-        return control_fail(request, "there is no journal; the configuration says `journal: off`");
-    int found = control_get_text(request, "stream", wish.stream, sizeof(wish.stream));
+    int found = control_get_text(request, "stream", wish->stream, sizeof(wish->stream));
     if (found == 0)
         return control_fail(request, "`stream` is missing");
-    if (found < 0 || control_get_uint(request, "from", &wish.from, 0, UINT64_MAX) < 0 ||
-        control_get_uint(request, "to", &wish.to, 0, UINT64_MAX) < 0 ||
-        control_get_uint(request, "cursor", &wish.from, 0, UINT64_MAX) < 0)
+    if (found < 0 || control_get_uint(request, "from", &wish->from, 0, UINT64_MAX) < 0 ||
+        control_get_uint(request, "to", &wish->to, 0, UINT64_MAX) < 0 ||
+        control_get_uint(request, "cursor", &wish->from, 0, UINT64_MAX) < 0 ||
+        control_get_uint(request, "every", &wish->every, 1, UINT64_MAX) < 0 ||
+        control_get_uint(request, "limit", &wish->limit, 1, UINT64_MAX) < 0)
         return -1;
-    if (control_get_texts_or(request, "layers", "*", &wish.layers) == 0 &&
-        control_get_texts_or(request, "tensors", "*", &wish.tensors) == 0) {
-        if (replays_ask(request->loop->replays, &wish) == 0)
+    int from_ts = control_get_int(request, "from_ts", &wish->from_ts);
+    int to_ts = control_get_int(request, "to_ts", &wish->to_ts);
+    wish->by_time = from_ts == 1 || to_ts == 1;
+    if (from_ts < 0 || to_ts < 0 ||
+        control_get_texts_or(request, "layers", "*", &wish->layers) < 0 ||
+        control_get_texts_or(request, "tensors", "*", &wish->tensors) < 0)
+        return -1;
+    return 0;
+}
+
+int control_replay(struct control_request *request)
+{
+    struct past_wish wish = {.from = 1,
+                             .to = UINT64_MAX,
+                             .from_ts = INT64_MIN,
+                             .to_ts = INT64_MAX,
+                             .every = 1,
+                             .limit = UINT64_MAX};
+    if (request->loop->replays == NULL)
+        return control_fail(request, "there is no journal; the configuration says `journal: off`");
+    if (control_read_replay(request, &wish) == 0) {
+        if (replays_ask(request->loop->replays, &wish, request->reply) == 0)
             return CONTROL_TAKEN;
         control_fail(request, "too many replays wait; ask again later");
     }

@@ -33,6 +33,7 @@ int control_get_text(struct control_request *request, const char *key, char *ret
                      size_t text_bytes);
 int control_get_uint(struct control_request *request, const char *key, uint64_t *ret_value,
                      uint64_t min, uint64_t max);
+int control_get_int(struct control_request *request, const char *key, int64_t *ret_value);
 /* A text or an array of texts.  *ret_texts is new (control_texts_done). */
 int control_get_texts(struct control_request *request, const char *key,
                       struct conf_texts *ret_texts);

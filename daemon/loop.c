@@ -75,13 +75,19 @@ static void loop_on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
     bool more = loop_answer(loop);
-    replays_answer(loop->replays);
     if (!journal_is_blocked(loop->journal))
         more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                          loop->conf->max_message_bytes);
     more |= journal_work(loop->journal);
     if (more)
         uv_async_send(&loop->wake);
+}
+
+static void loop_on_replayed(uv_poll_t *poll, int status, int events)
+{
+    struct loop *loop = poll->data;
+    (void)status, (void)events;
+    replays_answer(loop->replays);
 }
 
 static void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg),
@@ -400,8 +406,12 @@ static int loop_start_journal(struct loop *loop)
     loop->taps.has_journal = loop->journal != NULL;
     if (loop->journal == NULL)
         return 0;
-    loop->replays = replays_new(journal_directory(loop->journal), loop_wake, loop);
-    return loop->replays != NULL ? 0 : -1;
+    loop->replays = replays_new(journal_directory(loop->journal));
+    if (loop->replays == NULL)
+        return -1;
+    loop->replayed.data = loop;
+    uv_poll_init(&loop->uv, &loop->replayed, replays_fd(loop->replays));
+    return uv_poll_start(&loop->replayed, UV_READABLE, loop_on_replayed);
 }
 
 static int loop_start(struct loop *loop)
@@ -436,7 +446,7 @@ static void loop_close_handle(uv_handle_t *handle, void *arg)
 static int loop_done(struct loop *loop)
 {
     journal_stop(loop->journal);
-    replays_free(loop->replays);
+    replays_stop(loop->replays);
     taps_done(&loop->taps);
     doors_close(&loop->doors);
     intake_free(loop->frames);
@@ -448,6 +458,7 @@ static int loop_done(struct loop *loop)
     engine_free(loop->engine);
     uv_walk(&loop->uv, loop_close_handle, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    replays_free(loop->replays);
     journal_close(loop->journal);
     int code = uv_loop_close(&loop->uv);
     if (code != 0)

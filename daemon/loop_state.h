@@ -39,6 +39,7 @@ struct loop {
     struct turn *turn; /* owned */
     uv_loop_t uv;
     uv_async_t wake;
+    uv_poll_t replayed; /* while there are replays */
     uv_signal_t signals[3];
     uv_timer_t tick;
     struct sd sd;

@@ -1,30 +1,28 @@
 /* replays.h - past timesteps computed again while the daemon runs, on a thread of low priority.
  *
- *     control "replay" --> queue --> thread: a slice of at most 1 MiB --> done --> reply on the loop
+ *     control "replay" --> ring --> thread: a slice of at most 1 MiB --> ring, fd --> reply on the loop
  *
- * The thread reads the journal's files and nothing of the loop's; between two slices of one range
- * it keeps where it was.  All functions are the loop's thread's. */
+ * The thread reads the journal's files and nothing of the loop's.  All functions are the loop's
+ * thread's. */
 #ifndef DAEMON_REPLAYS_H
 #define DAEMON_REPLAYS_H
 
-#include "daemon/conf.h"
-#include "daemon/sock.h"
+#include "daemon/past.h"
 
 struct replays;
 
-struct replays_wish {
-    char stream[256];
-    struct conf_texts layers, tensors; /* globs, owned */
-    uint64_t from, to;                 /* seq, inclusive */
-    struct sock_reply *reply;
-};
+/* NULL: no memory, or no descriptor. */
+struct replays *replays_new(const char *directory);
 
-/* wake(arg) is called on the thread when there is something to answer. */
-struct replays *replays_new(const char *directory, void (*wake)(void *arg), void *arg);
-void replays_free(struct replays *replays); /* waits for the slice being made; NULL is fine */
+/* Waits for the slice being made; jobs that are left get no reply, and none is taken any more. */
+void replays_stop(struct replays *replays); /* NULL is fine */
+void replays_free(struct replays *replays); /* NULL is fine */
 
-/* Takes the wish.  -1: there are too many, or no memory; nothing was taken. */
-int replays_ask(struct replays *replays, const struct replays_wish *wish);
+/* Readable when there is something to answer. */
+int replays_fd(const struct replays *replays);
+
+/* Takes the wish with its texts.  -1: there are too many, or no memory; nothing was taken. */
+int replays_ask(struct replays *replays, const struct past_wish *wish, struct sock_reply *reply);
 
 /* Sends the replies that are ready. */
 void replays_answer(struct replays *replays);

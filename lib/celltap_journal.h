@@ -228,7 +228,7 @@ CELLTAP_API int celltap_journal_reader_open(const struct celltap_files *files,
                                             struct celltap_journal_error *reterr);
 CELLTAP_API void celltap_journal_reader_close(celltap_journal_reader *reader); /* NULL is fine */
 
-/* The next record: 1; 0: the end, also where the end is torn.  CELLTAP_EDAMAGED, _EIO, _EGONE
+/* The next record: 1; 0: the end, also where the end is torn; called again, it looks once more.  CELLTAP_EDAMAGED, _EIO, _EGONE
  * (retention was faster), _ENOMEM. */
 CELLTAP_API int celltap_journal_reader_next(celltap_journal_reader *reader,
                                             struct celltap_journal_error *reterr);
@@ -296,8 +296,8 @@ struct celltap_replay_options {
     const struct celltap_files *files; /* borrowed */
     const char *directory;
     const char *stream;
-    bool by_time;              /* else by seq */
     uint64_t from_seq, to_seq; /* inclusive */
+    bool by_time;              /* of these, those of from_ts to to_ts, inclusive */
     int64_t from_ts, to_ts;
     celltap_model *model; /* instead of the stream's own, from the stream's beginning; or NULL */
 };
@@ -305,7 +305,8 @@ struct celltap_replay_options {
 struct celltap_replay_step {
     uint64_t seq;
     int64_t ts_ns;
-    celltap_model *model; /* borrowed: that of the panel, which changes where the stream's does */
+    uint64_t model_hash;        /* changes where the stream's model does; 0 with one given */
+    celltap_model *model;       /* borrowed: that of the panel */
     const celltap_panel *panel; /* column 0 */
     const float *values;        /* the frame: [n_values] */
 };
@@ -316,11 +317,15 @@ CELLTAP_API int celltap_replay_open(const struct celltap_replay_options *options
                                     struct celltap_journal_error *reterr);
 CELLTAP_API void celltap_replay_close(celltap_replay *replay); /* NULL is fine */
 
-/* The next timestep of the range: 1; 0: that was the last; CELLTAP_REPLAY_ON: none yet, but what one
- * call may read has been read: call again. */
+/* The next timestep of the range: 1; 0: that was the last (called again, it looks for what has been
+ * written since); CELLTAP_REPLAY_ON: none yet, but what one call may read has been read: call
+ * again. */
 #define CELLTAP_REPLAY_ON 2
 CELLTAP_API int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_step,
                                     struct celltap_journal_error *reterr);
+
+/* After CELLTAP_EGONE: the first seq of the range that can be replayed; 0: none is known. */
+CELLTAP_API uint64_t celltap_replay_held_from(const celltap_replay *replay);
 
 /* How far it is: bytes of the journal read, and those that there are to read. */
 CELLTAP_API void celltap_replay_progress(const celltap_replay *replay, uint64_t *ret_n_bytes,

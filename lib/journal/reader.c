@@ -296,6 +296,10 @@ int reader_next_strict(celltap_journal_reader *reader, struct celltap_journal_er
     reader->at = reader->end = NULL;
     if (reader->stopped)
         return folder_fail(reterr, CELLTAP_EDAMAGED, 0, "%s", reader->fault.reason);
+    if (reader->position == reader_segment(reader)) /* its head was not whole yet */
+        code = reader_open_segment(reader, reterr);
+    if (code != 0)
+        return code;
     for (;;) {
         uint64_t offset = reader->position - reader_segment(reader);
         code = reader_look(reader, offset, SEGMENT_RECORD_HEAD, &bytes, &n, reterr);
@@ -339,9 +343,11 @@ int celltap_journal_reader_next(celltap_journal_reader *reader,
     if (code != CELLTAP_EDAMAGED)
         return code;
     struct celltap_journal_error ignored;
-    if (reader_was_synced(reader, &was, &ignored) == 0 && !was)
-        return 0;
-    return code;
+    if (reader_was_synced(reader, &was, &ignored) != 0 || was)
+        return code;
+    reader->stopped = false; /* it may be whole when looked at again: a daemon is writing it */
+    reader->window_bytes = 0;
+    return 0;
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */

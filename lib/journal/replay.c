@@ -17,7 +17,7 @@
 #include "lib/journal/folder.h"
 #include "lib/journal/reader.h"
 
-#define REPLAY_RECORDS 1024 /* of one call that finds nothing */
+#define REPLAY_RECORDS 256 /* of one call that finds nothing */
 
 struct celltap_replay {
     const struct celltap_files *files;
@@ -35,6 +35,7 @@ struct celltap_replay {
     bool of_snapshot;      /* seq is still the snapshot's */
     bool in_record;        /* entries may be left of the record */
     bool missed;           /* a frame of the range was without known states */
+    uint64_t held_from;    /* the first seq of the range with known states; 0: none seen */
     uint64_t start;        /* position where reading began */
     const char *directory; /* in this allocation, as is name */
     char *name;
@@ -42,12 +43,12 @@ struct celltap_replay {
 
 static bool replay_is_before(const struct celltap_replay *replay, uint64_t seq, int64_t ts_ns)
 {
-    return replay->by_time ? ts_ns < replay->from_ts : seq < replay->from_seq;
+    return seq < replay->from_seq || (replay->by_time && ts_ns < replay->from_ts);
 }
 
 static bool replay_is_behind(const struct celltap_replay *replay, uint64_t seq, int64_t ts_ns)
 {
-    return replay->by_time ? ts_ns > replay->to_ts : seq > replay->to_seq;
+    return seq > replay->to_seq || (replay->by_time && ts_ns > replay->to_ts);
 }
 
 /* ---- models and states -------------------------------------------------------------------- */
@@ -127,14 +128,17 @@ static int replay_take_states(struct celltap_replay *replay, const celltap_snaps
     return 0;
 }
 
-/* One that is not whole tells nothing, as if the stream were not in it. */
-static enum replay_place replay_look(const struct celltap_replay *replay, uint64_t position)
+/* One that is not whole tells nothing, as if the stream were not in it.  What is not before the
+ * range holds states from which a part of it follows. */
+static enum replay_place replay_look(struct celltap_replay *replay, uint64_t position)
 {
     celltap_snapshot *snapshot;
     struct celltap_snapshot_stream stream;
     if (celltap_snapshot_load(replay->files, replay->directory, position, &snapshot, NULL) != 0)
         return REPLAY_ABSENT;
     enum replay_place place = replay_find_stream(replay, snapshot, &stream);
+    if (place == REPLAY_NOT_BEFORE)
+        replay->held_from = stream.seq + 1;
     celltap_snapshot_free(snapshot);
     return place;
 }
@@ -233,6 +237,26 @@ void celltap_replay_close(celltap_replay *replay)
 
 /* ---- stepping ----------------------------------------------------------------------------- */
 
+/* The range begins with frames whose states are not known.  afresh: the first seq behind them that
+ * starts afresh; 0: none. */
+static int replay_gone(struct celltap_replay *replay, uint64_t afresh,
+                       struct celltap_journal_error *reterr)
+{
+    if (replay->held_from == 0 || (afresh != 0 && afresh < replay->held_from))
+        replay->held_from = afresh;
+    if (replay->held_from > replay->to_seq)
+        replay->held_from = 0;
+    if (replay->held_from == 0)
+        return folder_fail(reterr, CELLTAP_EGONE, 0,
+                           "the states before that are not kept any more, and %s has not started "
+                           "afresh since",
+                           replay->name);
+    return folder_fail(reterr, CELLTAP_EGONE, 0,
+                       "the states before that are not kept any more; %s can be replayed from seq "
+                       "%" PRIu64 " on",
+                       replay->name, replay->held_from);
+}
+
 /* Brings the states to what the frame expects before it.  1: step it, 0: its states are unknown. */
 static int replay_prepare(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
                           struct celltap_journal_error *reterr)
@@ -267,7 +291,7 @@ static int replay_frame(struct celltap_replay *replay, const struct celltap_jour
     bool before = replay_is_before(replay, entry->seq, entry->ts_ns);
     if (!before && replay_is_behind(replay, entry->seq, entry->ts_ns)) {
         /* Times may go back; a seq does not. */
-        if (!replay->by_time) {
+        if (entry->seq > replay->to_seq) {
             replay->done = true;
             return 0;
         }
@@ -280,13 +304,11 @@ static int replay_frame(struct celltap_replay *replay, const struct celltap_jour
         return code;
     if (code == 0) {
         replay->missed |= !before;
-        return 0;
+        bool held = replay->held_from != 0 && entry->seq + 1 >= replay->held_from;
+        return replay->missed && held ? replay_gone(replay, 0, reterr) : 0;
     }
     if (replay->missed && !before)
-        return folder_fail(reterr, CELLTAP_EGONE, 0,
-                           "the states before that are not kept any more; %s can be replayed from "
-                           "seq %" PRIu64 " on",
-                           replay->name, entry->seq);
+        return replay_gone(replay, entry->seq, reterr);
     celltap_journal_entry_values(entry, replay->values);
     celltap_step(replay->panel, replay->stream, replay->values, entry->n_values);
     if (before || replay_is_behind(replay, entry->seq, entry->ts_ns))
@@ -294,6 +316,7 @@ static int replay_frame(struct celltap_replay *replay, const struct celltap_jour
     *ret_step = (struct celltap_replay_step){
         .seq = entry->seq,
         .ts_ns = entry->ts_ns,
+        .model_hash = replay->fixed_model ? 0 : replay->model_hash,
         .model = replay->model,
         .panel = replay->panel,
         .values = replay->values,
@@ -310,14 +333,9 @@ static bool replay_is_mine(const struct celltap_replay *replay,
     return *entry->tag == mine;
 }
 
-static int replay_end(const struct celltap_replay *replay, struct celltap_journal_error *reterr)
+static int replay_end(struct celltap_replay *replay, struct celltap_journal_error *reterr)
 {
-    if (replay->missed)
-        return folder_fail(reterr, CELLTAP_EGONE, 0,
-                           "the states before that are not kept any more, and %s has not started "
-                           "afresh since",
-                           replay->name);
-    return 0;
+    return replay->missed ? replay_gone(replay, 0, reterr) : 0;
 }
 
 int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_step,
@@ -346,6 +364,11 @@ int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_
         replay->in_record = false;
     }
     return replay->done ? replay_end(replay, reterr) : CELLTAP_REPLAY_ON;
+}
+
+uint64_t celltap_replay_held_from(const celltap_replay *replay)
+{
+    return replay->held_from;
 }
 
 void celltap_replay_progress(const celltap_replay *replay, uint64_t *ret_n_bytes,

@@ -1,5 +1,5 @@
 # journal.mk - what the journal costs, and how fast the past comes back.
 
 .PHONY: bench-journal
-bench-journal: all ## throughput with a journal, recovery and replay against stepping alone
+bench-journal: all $(BUILD)/tests/bench/step $(BUILD)/tests/bench/e2e ## what the journal costs, recovery, replay
 	@CELLTAP_BUILD=$(BUILD) $(PYTHON) tests/bench/journal.py

@@ -33,11 +33,13 @@ def values(n, seed):
 
 
 def replay(stream, span, journal, *more, check=0, kernel=None):
-    """{(layer, tensor): float32 [T, n]}, or the error's line."""
+    """{(layer, tensor): float32 [T, n]}, or the error's line.  journal: its directory, or the URL
+    of the daemon's control."""
     with tempfile.TemporaryDirectory() as out:
         environment = dict(os.environ, CELLTAP_KERNEL=kernel) if kernel else None
+        of = ("--control" if "://" in journal else "--journal", journal)
         done = subprocess.run([os.path.join(D.BUILD, "celltap"), "replay", stream, span,
-                               "--journal", journal, "-o", out, *more], env=environment,
+                               *of, "-o", out, *more], env=environment,
                               capture_output=True, text=True, timeout=D.TIMEOUT_S, check=False)
         cases.same(done.returncode, check, done.stderr)
         if check:
@@ -149,8 +151,91 @@ def test_replay_when_asked_through_control_then_in_slices_while_frames_go_on():
         cases.same(got, {seq: {("fc", "output"): steps[seq - 1]["fc", "output"]}
                          for seq in (3000, 3001, 3002)})
         assert "missing" in daemon.control("replay")["error"]
-        cases.same(daemon.control("replay", stream="nobody"), {"cursor": None, "records": b""})
+        cases.same({seq for seq in by_control(daemon, stream="s", every=1000)[0]},
+                   {1000, 2000, 3000, 4000})
+        reply = daemon.control("replay", stream="s", **{"from": 7}, limit=2)
+        cases.same({r["seq"] for r in D.split(b"\0" + reply["records"])[1]}, {7, 8})
+        cases.same((reply["cursor"], reply["model"]), (9, "%016x" % J.hash_of(model_file())))
+        assert "`from_ts`" in daemon.control("replay", stream="s", from_ts="x")["error"]
+        reply = daemon.control("replay", stream="nobody")
+        cases.same((reply["cursor"], reply["records"]), (None, b""))
         assert os.path.isdir(journal)
+
+
+def model_file():
+    with open(D.MODEL, "rb") as file:
+        return file.read()
+
+
+def test_range_when_it_has_no_end_then_goes_on_with_what_has_come_since():
+    daemon, _ = started(segment_bytes=4096, sync_interval_ms=5)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data, first = values(120, 11), 1
+        steps = run(library.Network(D.MODEL), data)
+        for at in range(0, 120, 6):
+            D.feed(req, [D.frame("s", frame) for frame in data[at:at + 6]])
+            got, _ = by_control(daemon, stream="s", **{"from": first})
+            cases.same(sorted(got), list(range(first, at + 7)))
+            for seq, step in got.items():
+                cases.same(step, steps[seq - 1], seq)
+            first = max(got) + 1
+
+
+def test_clients_when_they_take_turns_then_each_has_its_own_range():
+    daemon, _ = started(snapshot_every=100)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data = values(700, 12)
+        D.feed(req, [D.frame("s", frame) for frame in data])
+        steps = run(library.Network(D.MODEL), data)
+        cursors = {first: first for first in range(1, 701, 100)}  # more than are kept open
+        while cursors:
+            for first, cursor in list(cursors.items()):
+                reply = daemon.control("replay", stream="s", limit=30, cursor=cursor, to=first + 99,
+                                       layers=["fc"], **{"from": first})
+                records = D.split(b"\0" + reply["records"])[1]
+                cases.same([r["seq"] for r in records],
+                           list(range(cursor, min(cursor + 30, first + 100))))
+                for record in records:
+                    cases.same(record["tensors"]["output"], steps[record["seq"] - 1]["fc", "output"])
+                cursors[first] = reply["cursor"]
+                if cursors[first] is None:
+                    del cursors[first]
+
+
+def test_command_when_it_asks_the_daemon_then_the_same_files():
+    daemon, journal = started(segment_bytes=65536, snapshot_every=500)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        control, data = daemon.url("control"), values(3000, 13)
+        for at in range(0, 3000, 100):
+            D.feed(req, [D.frame("s", frame, ts=(at + i) * MS)
+                         for i, frame in enumerate(data[at:at + 100])])
+        steps = run(library.Network(D.MODEL), data)
+        same(replay("s", "..", control), steps)
+        same(replay("s", "2990..", control), steps[2989:])
+        same(replay("s", "1970-01-01T00:00:01..1970-01-01T00:00:02", control), steps[1000:2001])
+        same(replay("s", "1970-01-01T00:00:02.9..", control), steps[2900:])
+        for more in ((), ("--layers", "lstm*", "--tensors", "c,o"), ("--layers", "@*,fc"),
+                     ("--tensors", "output")):
+            near, far = (replay("s", "700..900", where, *more) for where in (journal, control))
+            cases.same(list(near), list(far), more)
+            for name, array in near.items():
+                cases.same(array.tobytes(), far[name].tobytes(), name)
+        with tempfile.TemporaryDirectory() as folder:
+            for kind in ("csv", "jsonl"):
+                texts = []
+                for where in (("--journal", journal), ("--control", control)):
+                    out = os.path.join(folder, kind + where[0])
+                    celltap.run("replay", "s", "700..720", *where, "-o", out, "--format", kind)
+                    texts.append({os.path.relpath(os.path.join(at, name), out):
+                                  open(os.path.join(at, name), "rb").read()
+                                  for at, _, names in os.walk(out) for name in names})
+                assert texts[0] and texts[0] == texts[1], kind
+        for span, more in (("9000..", ()), ("1..2", ("--layers", "nope")),
+                           ("1..2", ("--layers", "fc", "--tensors", "h"))):
+            near, far = (replay("s", span, where, *more, check=1) for where in (journal, control))
+            cases.same(near.replace(journal, ""), far.replace("the daemon's journal", ""))
+        error = replay("s", "1..2", "ipc://%s/nobody.ipc" % daemon.directory, check=1)
+        assert "--journal DIR" in error, error
 
 
 def test_example_when_records_are_lost_then_fills_the_holes():
@@ -189,12 +274,33 @@ def test_states_when_no_snapshot_is_whole_then_from_the_reset_or_said():
         error = replay("s", "150..250", journal, check=1)
         assert "can be replayed from seq 201 on" in error, error
         same(replay("s", "210..250", journal), steps[209:250])
+        cases.same(daemon.control("replay", stream="s", **{"from": 150})["from"], 201)
         restart_error = subprocess.run(
             [os.path.join(D.BUILD, "celltap"), "journal", "verify", "--journal", journal],
             capture_output=True, text=True, check=False)
         cases.same(restart_error.returncode, 0, restart_error.stderr)
         daemon.process.kill()  # its end would be another snapshot
         daemon.process.wait()
+
+
+def test_states_when_let_go_then_from_the_oldest_snapshot_on():
+    daemon, journal = started(segment_bytes=4096)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        data = values(300, 14)
+        steps = run(library.Network(D.MODEL), data)
+        for i, frame in enumerate(data):
+            D.feed(req, [D.frame("s", frame)])
+            if i == 199:
+                daemon.control("snapshot")
+                D.wait_until(lambda: daemon.status()["journal"]["snapshots"], "a snapshot")
+        os.unlink(J.path(journal, J.names(journal, "seg")[0], "seg"))
+        for where in (journal, daemon.url("control")):
+            error = replay("s", "150..250", where, check=1)
+            assert "can be replayed from seq 201 on" in error, error
+            error = replay("s", "150..180", where, check=1)
+            assert "has not started afresh since" in error, error
+            same(replay("s", "201..250", where), steps[200:250])
+        cases.same(daemon.control("replay", stream="s", **{"from": 150})["from"], 201)
 
 
 def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
@@ -212,8 +318,10 @@ def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
             cases.same(D.feed(req, [D.frame("s", frame) for frame in later])["accepted"], 20)
         same(replay("s", "5..20", journal), run(first, data)[4:])
         same(replay("s", "21..40", journal), run(second, later))
-        error = replay("s", "15..25", journal, check=1)
-        assert "model changes at seq 21" in error, error
+        for where in (journal, daemon.url("control")):
+            same(replay("s", "20..20", where), run(first, data)[19:])
+            error = replay("s", "15..25", where, check=1)
+            assert "model changes at seq 21" in error, error
 
 
 def test_other_model_when_given_then_old_frames_through_it_and_the_difference():
@@ -223,8 +331,8 @@ def test_other_model_when_given_then_old_frames_through_it_and_the_difference():
         D.feed(req, [D.frame("s", frame) for frame in data])
         same(replay("s", "30..40", journal, "--model", D.MODEL),
              run(library.Network(D.MODEL), data)[29:40])
-        text = celltap.run("replay", "s", "30..40", "--journal", journal, "--model", D.MODEL,
-                           "--diff").out
+        text = celltap.run("replay", "s", "30..40", "--control", daemon.url("control"), "--model",
+                           D.MODEL, "--diff").out  # the daemon says where its journal is
         rows = [line.split() for line in text.splitlines()[1:-1]]
         assert rows and all(row[2] == "0" and row[4] == "0" for row in rows), text
         with open(D.MODEL, "rb") as file:

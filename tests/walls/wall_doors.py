@@ -25,7 +25,8 @@ DOORS = {
 }
 # Headers of C, of POSIX and of Linux: open to everybody but where SHUT says otherwise.
 SYSTEM = re.compile(r"(assert|ctype|dirent|errno|fcntl|fenv|float|fnmatch|getopt|glob|inttypes|"
-                    r"langinfo|libgen|limits|locale|math|poll|pthread|sched|setjmp|signal|spawn|"
+                    r"langinfo|libgen|limits|locale|math|poll|pthread|sched|semaphore|setjmp|"
+                    r"signal|spawn|"
                     r"stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|"
                     r"string|strings|sysexits|syslog|termios|time|unistd|wchar|wctype|"
                     r"(sys|linux|netinet|arpa|net)/[a-z_0-9]+)\.h")
