@@ -106,7 +106,7 @@ static size_t detector_find_taps(const struct celltap_model *model, struct detec
             if (!detector_is_state(&model->layers[i], tensor))
                 continue;
             if (ret_taps != NULL)
-                ret_taps[n] = (struct detector_tap){i, j, tensor->n};
+                ret_taps[n] = (struct detector_tap){i, j, tensor->n, tensor->at};
             *ret_d += tensor->n;
             n++;
         }

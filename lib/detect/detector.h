@@ -16,9 +16,9 @@
 #define DETECTOR_CLOCK_INPUTS 2
 #define DETECTOR_HORIZONS_MAX 64
 
-/* A tensor of states. */
+/* A tensor of states, and where it is in a panel's column. */
 struct detector_tap {
-    size_t layer_ix, tensor_ix, n;
+    size_t layer_ix, tensor_ix, n, at;
 };
 
 struct detector_channel {
@@ -82,9 +82,14 @@ struct detector_warm *detector_warm_new(const struct celltap_detector *detector)
 /* celltap_detector_load, only of one that has learnt: without memory. */
 int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes);
 
-/* u [view_padded(d)] of a view at this timestep. */
+/* All that a step of this detector's model has left in a column of the panel; NULL: it is of another
+ * model, or there is no such column. */
+const float *detector_column(const struct celltap_detector *detector, const celltap_panel *panel,
+                             size_t column_ix);
+
+/* The d numbers of a view at this timestep into u.  column: of no use to the error view. */
 void detector_gather(struct celltap_detector *detector, enum celltap_view view,
-                     const celltap_panel *panel, size_t column_ix);
+                     const float *column);
 
 /* A value in standard deviations from its mean; NaN: missing. */
 double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value);

@@ -101,8 +101,9 @@ size_t celltap_detector_channels(celltap_detector *detector, const float *values
     if (detector->phase != CELLTAP_PHASE_SCORE)
         return 0;
     if (view->d > 0 && !is_beyond) {
-        memcpy(detector->u, detector->errors, view->d * sizeof *detector->u);
-        view_distance(view, detector->u, NULL);
+        detector_gather(detector, CELLTAP_VIEW_ERROR, NULL);
+        view_fill(view, detector->u);
+        view_squares(view, detector->u, NULL);
     }
     for (size_t i = 0; i < detector->n_channels; i++) {
         if (!isfinite(values[i]))
@@ -150,13 +151,12 @@ size_t celltap_detector_units(celltap_detector *detector, const celltap_panel *p
                               size_t column_ix, struct celltap_unit_share *ret_shares, size_t n_max)
 {
     const struct view *view = &detector->views[CELLTAP_VIEW_STATE];
+    const float *column = detector_column(detector, panel, column_ix);
     size_t n = 0, i = 0;
-    if (detector->phase != CELLTAP_PHASE_SCORE || view->d == 0 ||
-        panel_model(panel) != detector->model ||
-        celltap_panel_tensor(panel, column_ix, 0, 0) == NULL)
+    if (detector->phase != CELLTAP_PHASE_SCORE || view->d == 0 || column == NULL)
         return 0;
-    detector_gather(detector, CELLTAP_VIEW_STATE, panel, column_ix);
-    view_distance(view, detector->u, NULL);
+    detector_gather(detector, CELLTAP_VIEW_STATE, column);
+    view_squares(view, detector->u, NULL);
     for (size_t k = 0; k < detector->n_taps; k++)
         for (size_t unit = 0; unit < detector->taps[k].n; unit++, i++) {
             struct celltap_unit_share share = {

@@ -64,8 +64,7 @@ static void save_view(struct save *save, struct view *view)
     SAVE(save, &view->g, 1);
     SAVE(save, &view->level, 1);
     save_bool(save, &view->is_high);
-    SAVE(save, view->tail.bins, TAIL_BINS);
-    SAVE(save, &view->tail.total, 1);
+    SAVE(save, view->tail.above, TAIL_BINS);
     SAVE(save, &view->tail.weight, 1);
 }
 

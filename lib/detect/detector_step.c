@@ -29,6 +29,7 @@
 #define STEP_LEVEL_SHARE  0.01 /* of the warm-up is above the quantile */
 #define STEP_LEVEL_MIN    0.1  /* the quantile of sensors that do not move */
 #define STEP_LEVEL_TOP    7.0  /* log1p(s): the upper end of the quantile's histogram */
+#define STEP_LOG10_E      0x1.bcb7b1526e50ep-2
 #define STEP_DAY_NS       86400000000000
 
 /* ---- values ------------------------------------------------------------------------------- */
@@ -96,16 +97,14 @@ void celltap_detector_input(celltap_detector *detector, const float *values, int
 /* ---- the views' vectors ------------------------------------------------------------------- */
 
 /* The errors of the forecasts that come true now; then the new forecasts take their places. */
-static void step_forecasts(struct celltap_detector *detector, const celltap_panel *panel,
-                           size_t column_ix, const float *values)
+static void step_forecasts(struct celltap_detector *detector, const float *column,
+                           const float *values)
 {
     const struct celltap_model *model = detector->model;
-    const float *forecast = NULL;
+    const struct model_layer *outputs = &model->layers[model->n_layers - 1];
+    const float *forecast = column + outputs->tensors[detector->forecast_ix].at;
     float *ring = detector->rings, *error = detector->errors;
     size_t n = detector->n_channels;
-    if (detector->views[CELLTAP_VIEW_ERROR].d > 0)
-        forecast =
-            celltap_panel_tensor(panel, column_ix, model->n_layers - 1, detector->forecast_ix);
     for (size_t h = 0; h < detector->options.n_horizons; h++) {
         float *place = ring + detector->t % detector->horizons[h] * n;
         for (size_t i = 0; i < n; i++) {
@@ -120,22 +119,17 @@ static void step_forecasts(struct celltap_detector *detector, const celltap_pane
     }
 }
 
-static bool step_is_finite(const float *u, size_t n)
+const float *detector_column(const struct celltap_detector *detector, const celltap_panel *panel,
+                             size_t column_ix)
 {
-    float sums[8] = {0}; /* of 0, or of NaN */
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (size_t k = 0; k < 8; k++)
-            sums[k] += u[i + k] - u[i + k];
-    for (; i < n; i++)
-        sums[0] += u[i] - u[i];
-    for (size_t k = 1; k < 8; k++)
-        sums[0] += sums[k];
-    return sums[0] == 0;
+    const struct celltap_model *model = detector->model;
+    const float *first = celltap_panel_tensor(panel, column_ix, 0, 0);
+    if (panel_model(panel) != model || first == NULL)
+        return NULL;
+    return first - model->layers[0].tensors[0].at;
 }
 
-void detector_gather(struct celltap_detector *detector, enum celltap_view view,
-                     const celltap_panel *panel, size_t column_ix)
+void detector_gather(struct celltap_detector *detector, enum celltap_view view, const float *column)
 {
     float *to = detector->u;
     if (view == CELLTAP_VIEW_ERROR) {
@@ -144,12 +138,9 @@ void detector_gather(struct celltap_detector *detector, enum celltap_view view,
     }
     for (size_t i = 0; i < detector->n_taps; i++) {
         const struct detector_tap *tap = &detector->taps[i];
-        const float *from = celltap_panel_tensor(panel, column_ix, tap->layer_ix, tap->tensor_ix);
-        memcpy(to, from, tap->n * sizeof *to);
+        memcpy(to, column + tap->at, tap->n * sizeof *to);
         to += tap->n;
     }
-    if (!step_is_finite(detector->u, detector->views[view].d))
-        detector->u[0] = INFINITY;
 }
 
 /* ---- phases ------------------------------------------------------------------------------- */
@@ -157,8 +148,7 @@ void detector_gather(struct celltap_detector *detector, enum celltap_view view,
 /* What a timestep is judged by. */
 struct step {
     struct celltap_detector *detector;
-    const celltap_panel *panel;
-    size_t column_ix;
+    const float *column; /* of the panel */
     const float *values;
     struct celltap_score *score;
 };
@@ -203,13 +193,23 @@ static void step_range(const struct step *step)
     }
 }
 
+static bool step_is_finite(const float *u, size_t n)
+{
+    float sum = 0; /* of 0, or of NaN */
+    for (size_t i = 0; i < n; i++)
+        sum += u[i] - u[i];
+    return sum == 0;
+}
+
+/* Of states that are not finite nothing can be learnt; an error may be missing. */
 static void step_learn(const struct step *step)
 {
     struct celltap_detector *detector = step->detector;
     step_range(step);
     for (size_t v = 0; v < CELLTAP_N_VIEWS && detector->n_quiet == 0; v++) {
-        detector_gather(detector, v, step->panel, step->column_ix);
-        view_learn(&detector->views[v], &detector->warm->views[v], detector->u);
+        detector_gather(detector, v, step->column);
+        if (v == CELLTAP_VIEW_ERROR || step_is_finite(detector->u, detector->views[v].d))
+            view_learn(&detector->views[v], &detector->warm->views[v], detector->u);
     }
 }
 
@@ -221,15 +221,23 @@ static void step_learn_end(struct celltap_detector *detector)
             view_freeze(&detector->views[v], &detector->warm->views[v], ridges[v]);
 }
 
-/* Moves the view's s on; false: there is no such view. */
-static bool step_view(const struct step *step, enum celltap_view v)
+/* Moves the s of both views on.  The short view comes first: its result is waited for while the
+ * long one is worked on. */
+static void step_views(const struct step *step)
 {
-    struct view *view = &step->detector->views[v];
-    if (view->d == 0)
-        return false;
-    detector_gather(step->detector, v, step->panel, step->column_ix);
-    view_step(view, step->detector->u, step->detector->options.smooth);
-    return true;
+    struct celltap_detector *detector = step->detector;
+    double squares[CELLTAP_N_VIEWS] = {0};
+    for (size_t v = CELLTAP_N_VIEWS; v-- > 0;) {
+        struct view *view = &detector->views[v];
+        if (view->d == 0)
+            continue;
+        detector_gather(detector, v, step->column);
+        if (v == CELLTAP_VIEW_ERROR)
+            view_fill(view, detector->u);
+        squares[v] = view_squares(view, detector->u, NULL);
+    }
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        view_step(&detector->views[v], squares[v], detector->options.smooth);
 }
 
 static void step_level(const struct step *step)
@@ -237,9 +245,8 @@ static void step_level(const struct step *step)
     struct detector_warm *warm = step->detector->warm;
     if (step->detector->n_quiet > 0)
         return;
+    step_views(step);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
-        if (!step_view(step, v))
-            continue;
         double q = real_log1p(step->detector->views[v].s) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
         warm->levels[v][q < DETECTOR_LEVELS - 1 ? (size_t)q : DETECTOR_LEVELS - 1]++;
     }
@@ -271,6 +278,19 @@ static void step_level_end(struct celltap_detector *detector)
 
 /* ---- the verdict -------------------------------------------------------------------------- */
 
+/* How rare the views' s are.  Both go together: most of the time is spent waiting for one
+ * logarithm's result, and a second one fits in. */
+static void step_tails(struct celltap_detector *detector)
+{
+    struct view *views = detector->views;
+    double forget = 1 / detector->options.forget;
+    real_two q = real_log1p_two((real_two){views[0].s, views[1].s});
+    real_two p = {tail_step(&views[0].tail, q[0], forget), tail_step(&views[1].tail, q[1], forget)};
+    real_two g = 0 - real_log_two(p) * STEP_LOG10_E;
+    views[0].g = g[0];
+    views[1].g = g[1];
+}
+
 static double step_range_g(const struct celltap_detector *detector)
 {
     double most = 0;
@@ -284,7 +304,7 @@ static double step_range_g(const struct celltap_detector *detector)
 /* How near the view is to its level alarm, 1: there; switches that on and off. */
 static double step_view_level(struct view *view, double factor)
 {
-    if (view->d == 0 || !(factor > 0))
+    if (!(factor > 0))
         return 0;
     double level = view->s / (factor * view->level);
     view->is_high = level > (view->is_high ? STEP_LEVEL_OFF : 1);
@@ -322,11 +342,12 @@ static void step_score(const struct step *step)
     step_range(step);
     if (detector->n_quiet > 0)
         return;
+    step_views(step);
+    step_tails(detector);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
         struct view *view = &detector->views[v];
-        if (!step_view(step, v))
+        if (view->d == 0)
             continue;
-        view->g = tail_step(&view->tail, view->s, 1 / options->forget);
         double level = step_view_level(view, factors[v]);
         score->s[v] = view->s;
         score->g_view[v] = view->g;
@@ -372,12 +393,11 @@ void detector_scale_end(struct celltap_detector *detector)
 int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel, size_t column_ix,
                           const float *values, struct celltap_score *ret_score)
 {
-    struct step step = {detector, panel, column_ix, values, ret_score};
-    if (panel_model(panel) != detector->model ||
-        celltap_panel_tensor(panel, column_ix, 0, 0) == NULL)
+    struct step step = {detector, detector_column(detector, panel, column_ix), values, ret_score};
+    if (step.column == NULL)
         return CELLTAP_EINVAL;
     *ret_score = (struct celltap_score){.phase = detector->phase};
-    step_forecasts(detector, panel, column_ix, values);
+    step_forecasts(detector, step.column, values);
     step_phases[detector->phase].step(&step);
     detector->n_quiet -= detector->n_quiet > 0;
     detector->t++;

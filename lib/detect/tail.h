@@ -1,6 +1,6 @@
 /* tail.h - how rare a distance is under its own fading history.
  *
- *     s --log1p--> bin of 64 --> share of what was as large or larger --> -log10
+ *     s --log1p--> bin of 64 --> share of what was as large or larger
  *
  * Beyond the highest 1 % the share goes on exponentially.  What lies 2000 timesteps back counts for
  * 1 / e.  Cannot fail or allocate. */
@@ -10,15 +10,15 @@
 #define TAIL_BINS 64
 
 struct tail {
-    double bins[TAIL_BINS], total;
-    double weight; /* of the next sample: it grows, so that nothing has to be faded */
+    double above[TAIL_BINS + 1]; /* weight of what is in bin i or a higher one */
+    double weight;               /* of the next sample: it grows, so that nothing has to be faded */
 };
 
 /* A history of n calm samples. */
 void tail_init(struct tail *tail, double n);
 
-/* Minus the decimal logarithm of the probability of a distance s >= 0 or more, 0 to 30; then adds s
- * to the history.  forget: share of the history that a timestep takes away. */
-double tail_step(struct tail *tail, double s, double forget);
+/* The probability of a distance s >= 0 or more, 1e-30 to 1; then adds s to the history.  forget:
+ * share of the history that a timestep takes away. */
+double tail_step(struct tail *tail, double log1p_s, double forget);
 
 #endif

@@ -8,9 +8,6 @@
 
 #define VIEW_R_MAX 1e6 /* a distance beyond any; also of what is not a number */
 
-typedef float view_f8 __attribute__((vector_size(32)));
-typedef int32_t view_i8 __attribute__((vector_size(32)));
-
 size_t view_padded(size_t d)
 {
     return (d + VIEW_LANES - 1) / VIEW_LANES * VIEW_LANES;
@@ -31,9 +28,6 @@ size_t view_n_scatter(size_t d)
 
 void view_learn(const struct view *view, struct view_warm *warm, const float *u)
 {
-    for (size_t i = 0; i < view->d; i++)
-        if (isinf(u[i]))
-            return;
     double k = (double)++warm->n;
     for (size_t i = 0; i < view->d; i++) {
         warm->delta[i] = isnan(u[i]) ? 0 : (double)u[i] - warm->mean[i];
@@ -131,24 +125,23 @@ void view_freeze(struct view *view, struct view_warm *warm, double ridge)
 
 /* ---- afterwards --------------------------------------------------------------------------- */
 
-double view_distance(const struct view *view, float *u, float *ret_y)
+void view_fill(const struct view *view, float *u)
+{
+    for (size_t i = 0; i < view->d; i++)
+        u[i] = isnan(u[i]) ? view->mean[i] : u[i];
+}
+
+double view_squares(const struct view *view, float *u, float *ret_y)
 {
     size_t padded = view_padded(view->d);
     for (size_t i = view->d; i < padded; i++)
         u[i] = 0;
-    for (size_t i = 0; i < padded; i += VIEW_LANES) {
-        view_f8 x, mean;
-        memcpy(&x, u + i, sizeof x);
-        memcpy(&mean, view->mean + i, sizeof mean);
-        x -= mean;
-        x = (view_f8)((view_i8)x & (x == x));
-        memcpy(u + i, &x, sizeof x);
-    }
-    double r = sqrt(kernel_pick()->whiten(view->whiten, u, padded, ret_y) / (double)view->d);
-    return r < VIEW_R_MAX ? r : VIEW_R_MAX;
+    return kernel_pick()->whiten(view->whiten, view->mean, u, padded, ret_y) *
+           (1 / (double)view->d);
 }
 
-void view_step(struct view *view, float *u, double smooth)
+void view_step(struct view *view, double squares, double smooth)
 {
-    view->s += (view_distance(view, u, NULL) - view->s) / smooth;
+    double r = sqrt(squares);
+    view->s += ((r < VIEW_R_MAX ? r : VIEW_R_MAX) - view->s) * (1 / smooth);
 }

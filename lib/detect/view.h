@@ -5,8 +5,7 @@
  *     then:       r = sqrt(|whiten (u - mean)|^2 / d),  s += (r - s) / smooth,  g = tail(s)
  *
  * Learning is in double.  What is kept of it is float32, in the layout of the kernel's `whiten`.
- * A number that is NaN is missing and counts as its mean; an infinite one is infinitely far away,
- * and the warm-up takes no notice of that vector.  Cannot fail or allocate. */
+ * Cannot fail or allocate. */
 #ifndef LIB_DETECT_VIEW_H
 #define LIB_DETECT_VIEW_H
 
@@ -41,17 +40,20 @@ size_t view_padded(size_t d);
 size_t view_n_whiten(size_t d);
 size_t view_n_scatter(size_t d);
 
-/* One vector u [d] of the warm-up. */
+/* One vector u [d] of the warm-up, finite or NaN, which is missing. */
 void view_learn(const struct view *view, struct view_warm *warm, const float *u);
 
 /* Ends the warm-up; scatter is used up.  ridge: added to the variances. */
 void view_freeze(struct view *view, struct view_warm *warm, double ridge);
 
-/* u [view_padded(d)] becomes u - mean; ret_y (NULL: not wanted) gets [view_padded(d)] the whitened
- * vector.  Returns r. */
-double view_distance(const struct view *view, float *u, float *ret_y);
+/* What is NaN in u [d] is missing and becomes its mean. */
+void view_fill(const struct view *view, float *u);
 
-/* A timestep's u, as above: s moves on. */
-void view_step(struct view *view, float *u, double smooth);
+/* |whiten (u - mean)|^2 / d, which is r^2; not finite if u is not.  u [view_padded(d)] becomes
+ * u - mean; ret_y (NULL: not wanted) gets [view_padded(d)] the whitened vector. */
+double view_squares(const struct view *view, float *u, float *ret_y);
+
+/* A timestep's r^2, which may be infinite or NaN: s moves on. */
+void view_step(struct view *view, double squares, double smooth);
 
 #endif

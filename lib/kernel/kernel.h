@@ -190,9 +190,9 @@ struct kernel {
     void (*norm)(const float *x, float *y, size_t n, float epsilon, const float *scale,
                  const float *bias);
 
-    /* |A x|^2 of a lower triangle A, n a multiple of 8: blocks of 8 rows, block b [8 (b + 1)][8];
-     * ret_y, if not NULL, gets A x [n]. */
-    double (*whiten)(const float *weights, const float *x, size_t n, float *ret_y);
+    /* |A (x - mean)|^2 of a lower triangle A, n a multiple of 8: blocks of 8 rows, block b
+     * [8 (b + 1)][8].  x becomes x - mean; ret_y, if not NULL, gets A (x - mean) [n]. */
+    double (*whiten)(const float *weights, const float *mean, float *x, size_t n, float *ret_y);
 };
 
 /* The kernel in use.  Picked once, at the first call; any thread. */

@@ -1,6 +1,6 @@
 # bench.mk - programs that measure, and the table of all cases.
 
-BENCH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,step machine \
+BENCH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,step detector machine \
              $(if $(wildcard /usr/include/dnnl.h),peer_onednn))
 SECONDS ?= 2
 
@@ -10,7 +10,7 @@ $(BUILD)/tests/bench/machine.o: ALL_CFLAGS += -march=native -ffp-contract=fast
 $(BUILD)/tests/bench/machine: $(BUILD)/tests/bench/machine.o $(BUILD)/tests/bench/clock.o
 	$(call say,LINK)$(CC) $(OPT) -o $@ $^
 
-$(BUILD)/tests/bench/step: $(BUILD)/tests/bench/step.o $(BUILD)/tests/bench/clock.o $(LIB_A)
+$(BUILD)/tests/bench/step $(BUILD)/tests/bench/detector: $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/clock.o $(LIB_A)
 	$(call say,LINK)$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/tests/bench/peer_onednn: $(BUILD)/tests/bench/peer_onednn.o $(BUILD)/tests/bench/clock.o

@@ -10,7 +10,8 @@ of the machine, the ratio, and the peers that are installed.  The limit of a bat
         2 B MACs / fma rate) + B H activation functions
 
 with the rates that the same run has measured, and 0.32 ns for each function of a value: an LSTM
-computes 5 of them per unit, a GRU 3, an RNN 1.  Results go to DIR/bench.json: a list of
+computes 5 of them per unit, a GRU 3, an RNN 1.  The last lines are what a detector adds to a
+timestep, and the bytes of a stream with one.  Results go to DIR/bench.json: a list of
 {"case", "ns", "limit_ns", "ratio", "peers": {name: ns}}.
 """
 import argparse
@@ -73,6 +74,18 @@ def measure(args, machine, kind, sizes, batch):
             "ratio": round(quietest / limit, 3), "peers": peers}
 
 
+def detectors(args):
+    """What a detector adds to a timestep, for models of one channel and of three."""
+    print("%-22s %10s %10s %10s" % ("one stream", "step ns", "detector", "bytes"))
+    for sizes, n_outputs in ((1, 32), 0), ((1, 32), 1), ((3, 32), 3), ((16, 64), 16):
+        name = "LSTM %d->%d%s" % (sizes + (", forecast" if n_outputs else "",))
+        model = os.path.join(args.build, "bench", "detector.onnx")
+        models.write(model, "LSTM", sizes, n_outputs=n_outputs)
+        program = os.path.join(args.build, "tests/bench/detector")
+        print("%-22s %10s %10s %10s" % (name, *run(program, model, "1", str(args.seconds)).split()),
+              flush=True)
+
+
 def blas_note():
     """Debian's PyTorch takes whatever libblas.so.3 is; the reference one is many times slower."""
     for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"):
@@ -112,6 +125,8 @@ def main():
             if args.case in "%s %s x %d" % (kind, "->".join(map(str, sizes)), batch):
                 results.append(measure(args, machine, kind, sizes, batch))
                 print(line(results[-1]), flush=True)
+    if args.case in "detector":
+        detectors(args)
     with open(os.path.join(args.build, "bench.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
         file.write("\n")

@@ -21,8 +21,8 @@ START_TEST(test_real_when_compared_with_libm_then_is_the_same_but_for_last_bits)
         double x = (double)rig_uniform(&seed, -100, 100), y = exp(x);
         double turn = (double)rig_uniform(&seed, 0, 0.9999999f), s, c;
         ck_assert_double_le(off(real_exp(x), y), 1e-15);
-        ck_assert_double_le(fabs(real_log(y) - log(y)), 4e-16 * fmax(1, fabs(log(y))));
-        ck_assert_double_le(off(real_log1p(y), log1p(y)), 1e-15);
+        ck_assert_double_le(fabs(real_log(y) - log(y)), 6e-16 * fmax(1, fabs(log(y))));
+        ck_assert_double_le(off(real_log1p(y), log1p(y)), 2e-15);
         real_turn(turn, &s, &c);
         ck_assert_double_le(fabs(s - sin(turn * 2 * M_PI)), 1e-15);
         ck_assert_double_le(fabs(c - cos(turn * 2 * M_PI)), 1e-15);
@@ -65,7 +65,7 @@ START_TEST(test_real_when_on_any_machine_then_has_these_bits)
         hash = hash_bits(hash_bits(hash, real_exp(i / 100.0 - 5)), real_log(i / 7.0));
         hash = hash_bits(hash, real_log1p(i / 300.0));
     }
-    ck_assert_msg(hash == 0xffbf7252597cf37fu, "%llx", (unsigned long long)hash);
+    ck_assert_msg(hash == 0x69b1c12b493de664u, "%llx", (unsigned long long)hash);
 }
 END_TEST
 
