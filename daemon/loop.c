@@ -50,7 +50,7 @@ uint64_t loop_now_ms(const struct loop *loop)
 static void loop_wake(void *arg)
 {
     struct loop *loop = arg;
-    uv_async_send(&loop->wake);
+    wake_send(&loop->wake);
 }
 
 static bool loop_answer(struct loop *loop)
@@ -71,16 +71,14 @@ static bool loop_answer(struct loop *loop)
     return true;
 }
 
-static void loop_on_wake(uv_async_t *wake)
+static bool loop_work(void *arg)
 {
-    struct loop *loop = wake->data;
+    struct loop *loop = arg;
     bool more = loop_answer(loop);
     if (!journal_is_blocked(loop->journal))
         more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                          loop->conf->max_message_bytes);
-    more |= journal_work(loop->journal);
-    if (more)
-        uv_async_send(&loop->wake);
+    return journal_work(loop->journal) || more;
 }
 
 static void loop_on_replayed(uv_poll_t *poll, int status, int events)
@@ -343,6 +341,7 @@ static int loop_open_tap(struct loop *loop, const struct conf_tap *conf, struct 
 static int loop_open_socks(struct loop *loop)
 {
     struct sock_error error = {"out of memory"};
+    loop->tasks = sock_tasks_new();
     loop->frames = intake_new(QUEUE_MESSAGES, QUEUE_BYTES, loop_wake, loop);
     loop->requests = intake_new(REQUEST_MESSAGES, REQUEST_BYTES, loop_wake, loop);
     bool good = loop->frames != NULL && loop->requests != NULL;
@@ -357,9 +356,10 @@ static int loop_open_socks(struct loop *loop)
 static int loop_open_uv(struct loop *loop)
 {
     static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
-    uv_async_init(&loop->uv, &loop->wake, loop_on_wake);
     uv_timer_init(&loop->uv, &loop->tick);
-    loop->wake.data = loop->tick.data = loop;
+    loop->tick.data = loop;
+    if (wake_open(&loop->wake, &loop->uv, loop_work, loop) != 0)
+        return -1;
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(&loop->uv, &loop->signals[i]);
         loop->signals[i].data = loop;
@@ -449,6 +449,7 @@ static int loop_done(struct loop *loop)
     replays_stop(loop->replays);
     taps_done(&loop->taps);
     doors_close(&loop->doors);
+    sock_tasks_free(loop->tasks);
     intake_free(loop->frames);
     intake_free(loop->requests);
     crew_free(loop->crew);
@@ -460,6 +461,7 @@ static int loop_done(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     replays_free(loop->replays);
     journal_close(loop->journal);
+    wake_close(&loop->wake);
     int code = uv_loop_close(&loop->uv);
     if (code != 0)
         log_line(LOG_LEVEL_ERR, "the loop did not close: %s", uv_strerror(code));

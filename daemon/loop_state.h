@@ -18,6 +18,7 @@
 #include "daemon/sd.h"
 #include "daemon/taps.h"
 #include "daemon/turn.h"
+#include "daemon/wake.h"
 
 enum loop_phase {
     LOOP_RUNNING,
@@ -29,6 +30,7 @@ enum loop_phase {
 struct loop {
     struct conf *conf;                /* owned */
     int lock_fd;                      /* owned */
+    struct sock_tasks *tasks;         /* owned */
     struct intake *frames, *requests; /* owned */
     struct doors doors;
     struct engine *engine;   /* owned */
@@ -38,7 +40,7 @@ struct loop {
     struct crew *crew; /* owned; NULL: one thread is enough */
     struct turn *turn; /* owned */
     uv_loop_t uv;
-    uv_async_t wake;
+    struct wake wake;
     uv_poll_t replayed; /* while there are replays */
     uv_signal_t signals[3];
     uv_timer_t tick;

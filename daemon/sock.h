@@ -13,6 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ---- nng's threads ------------------------------------------------------------------------ */
+
+/* While it lives nng makes its callbacks on one thread.  Before the first socket; NULL: no memory,
+ * and they come on several. */
+struct sock_tasks;
+struct sock_tasks *sock_tasks_new(void);
+void sock_tasks_free(struct sock_tasks *tasks); /* NULL is fine */
+
 /* ---- messages: bytes that nng sends or has received --------------------------------------- */
 
 typedef struct nng_msg sock_message;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/sock.h"
 #include "lib/celltap_wire.h"
 #include "tests/bench/clock.h"
 #include "tests/bench/e2e_check.h"
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
                                         .n_streams = run.streams,
                                         .n_sampled = run.sampled,
                                         .n_frames = run.frames};
+    struct sock_tasks *tasks = sock_tasks_new();
     run.pid = argv[5];
     run.feed = e2e_feed_new(argv[2], run.streams, celltap_model_n_values(model), run.per_message,
                             run.seqs != 0);
@@ -230,6 +232,7 @@ int main(int argc, char **argv)
     e2e_feed_free(run.feed);
     e2e_check_free(run.check);
     nng_close(run.control);
+    sock_tasks_free(tasks);
     celltap_model_unref(model);
     return code;
 }
