@@ -65,34 +65,35 @@ const struct celltap_model *panel_model(const celltap_panel *panel)
     return panel->model;
 }
 
-/* Marks each stream as taken, so that one given twice shows, and takes the marks off again. */
-static int panel_check_streams(const struct celltap_panel *panel, celltap_stream *const *streams,
-                               const float *const *x, size_t n_streams, size_t n_values)
+static void panel_unmark(celltap_stream *const *streams, size_t n_streams)
 {
-    size_t n_marked = 0;
-    int err = 0;
-    for (; n_marked < n_streams && err == 0; n_marked++) {
-        struct celltap_stream *stream = streams[n_marked];
-        if (stream == NULL || stream->model != panel->model || stream->taken || x[n_marked] == NULL)
-            break;
-        if (celltap_stream_n_values(stream) != n_values)
-            err = CELLTAP_ELENGTH;
-        stream->taken = true;
-    }
-    if (n_marked < n_streams && err == 0)
-        err = CELLTAP_EINVAL;
-    for (size_t i = 0; i < n_marked; i++)
+    for (size_t i = 0; i < n_streams; i++)
         streams[i]->taken = false;
-    return err;
 }
 
-static void panel_fill(float *column, const struct celltap_model *model, const float *x)
+/* Marks each stream as taken, so that one given twice shows.  0, or 1 if one of them is watched; on
+ * failure no mark stays. */
+static int panel_mark(const struct celltap_panel *panel, celltap_stream *const *streams,
+                      const float *const *x, size_t n_streams, size_t n_values)
 {
-    for (size_t i = 0; i < model->n_inputs; i++) {
-        const struct model_input *input = &model->inputs[i];
-        memcpy(column + input->at, x, input->n * sizeof(float));
-        x += input->n;
+    int watched = 0, err = CELLTAP_EINVAL;
+    size_t i = 0;
+    for (; i < n_streams; i++) {
+        struct celltap_stream *stream = streams[i];
+        if (stream == NULL || stream->model != panel->model || stream->taken || x[i] == NULL)
+            goto fail;
+        bool is_watched = stream->watch != NULL;
+        if ((is_watched ? stream->watch->n_values : panel->model->n_values) != n_values) {
+            err = CELLTAP_ELENGTH;
+            goto fail;
+        }
+        stream->taken = true;
+        watched |= is_watched;
     }
+    return watched;
+fail:
+    panel_unmark(streams, i);
+    return err;
 }
 
 /* What may need memory. */
@@ -107,20 +108,43 @@ static int panel_prepare(celltap_stream *const *streams, size_t n_streams)
     return 0;
 }
 
-/* A stream's frame into its column. */
-static void panel_take(struct celltap_panel *panel, size_t column_ix, struct celltap_stream *stream,
-                       const float *x)
+/* memcpy, but for the few floats of a frame, and without a call. */
+static inline void panel_copy(float *to, const float *from, size_t n)
 {
-    float *column = panel->activations + column_ix * panel->model->n_activations;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < n; i++)
+        to[i] = from[i];
+}
+
+/* A stream's frame into its column; takes its mark off. */
+static inline void panel_take(struct celltap_panel *panel, size_t column_ix,
+                              struct celltap_stream *stream, const float *x)
+{
+    const struct celltap_model *model = panel->model;
+    float *column = panel->activations + column_ix * model->n_activations;
     struct stream_watch *watch = stream->watch;
     if (watch != NULL) {
         watch->by->input(watch, x, panel->x);
         x = panel->x;
     }
-    panel_fill(column, panel->model, x);
+    for (size_t i = 0; i < model->n_inputs; i++) {
+        panel_copy(column + model->inputs[i].at, x, model->inputs[i].n);
+        x += model->inputs[i].n;
+    }
     panel->states[column_ix] = stream->states;
     panel->scores[column_ix] = watch != NULL ? &watch->score : NULL;
+    stream->taken = false;
     stream->stepped = true;
+}
+
+static void panel_judge(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
+                        size_t n_streams)
+{
+    for (size_t i = 0; i < n_streams; i++)
+        if (panel->scores[i] != NULL)
+            streams[i]->watch->by->judge(streams[i]->watch, panel, i, x[i]);
 }
 
 int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
@@ -129,11 +153,14 @@ int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, cons
     const struct celltap_model *model = panel->model;
     if (n_streams > panel->width)
         return CELLTAP_EINVAL;
-    int err = panel_check_streams(panel, streams, x, n_streams, n_values);
-    if (err == 0)
-        err = panel_prepare(streams, n_streams);
-    if (err < 0)
+    int watched = panel_mark(panel, streams, x, n_streams, n_values);
+    if (watched < 0)
+        return watched;
+    int err = watched != 0 ? panel_prepare(streams, n_streams) : 0;
+    if (err < 0) {
+        panel_unmark(streams, n_streams);
         return err;
+    }
     for (size_t i = 0; i < n_streams; i++)
         panel_take(panel, i, streams[i], x[i]);
     const struct cell_columns columns = {
@@ -144,9 +171,8 @@ int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, cons
     };
     for (size_t i = 0; i < model->n_cells && n_streams > 0; i++)
         cell_step(model->cells[i], &columns);
-    for (size_t i = 0; i < n_streams; i++)
-        if (panel->scores[i] != NULL)
-            streams[i]->watch->by->judge(streams[i]->watch, panel, i, x[i]);
+    if (watched != 0)
+        panel_judge(panel, streams, x, n_streams);
     return 0;
 }
 
