@@ -187,10 +187,10 @@ int control_reset(struct control_request *request)
         return -1;
     struct loop *loop = request->loop;
     size_t n_bytes = strlen(request->name);
-    if (found == 0 || engine_reset(loop->engine, request->name, n_bytes) != 0)
+    if (found == 0 || engine_reset(loop->engine, request->name, n_bytes, false) != 0)
         return control_fail(request, "`stream` is not that of a stream; `streams` lists them");
     journal_put_reset(loop->journal,
-                      streams_find(engine_streams(loop->engine), request->name, n_bytes));
+                      streams_find(engine_streams(loop->engine), request->name, n_bytes), false);
     return 0;
 }
 

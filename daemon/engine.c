@@ -18,8 +18,8 @@ size_t engine_values_room(struct serving *const *servings, size_t n_servings)
     size_t most = 1;
     for (struct serving *serving = NULL;
          (serving = serving_each(servings, n_servings, serving)) != NULL;)
-        if (serving->n_values > most)
-            most = serving->n_values;
+        if (serving->n_channels > most)
+            most = serving->n_channels;
     if (most <= ENGINE_TURN_VALUES / ENGINE_TURN_FRAMES)
         return most * ENGINE_TURN_FRAMES;
     return most > ENGINE_TURN_VALUES ? most : ENGINE_TURN_VALUES;
@@ -33,8 +33,10 @@ struct engine *engine_new(struct serving **servings, size_t n_servings, size_t m
     engine->max_streams = max_streams;
     engine->n_values_room = engine_values_room(servings, n_servings);
     engine->values = malloc(engine->n_values_room * sizeof(float));
-    if (engine->values == NULL || streams_init(&engine->streams) != 0) {
+    engine->filled = malloc(engine->n_values_room * sizeof(float));
+    if (engine->values == NULL || engine->filled == NULL || streams_init(&engine->streams) != 0) {
         free(engine->values);
+        free(engine->filled);
         free(engine);
         return NULL;
     }
@@ -51,6 +53,7 @@ void engine_free(struct engine *engine)
     streams_done(&engine->streams);
     serving_free_all(engine->servings, engine->n_servings);
     free(engine->values);
+    free(engine->filled);
     free(engine);
 }
 
@@ -74,8 +77,22 @@ static void engine_fill_slots(struct engine_panel *panel, struct serving_shard *
     }
 }
 
+/* What a frame says of the states before it. */
+static void engine_begin(const struct stream *stream, const struct pending *pending)
+{
+    const celltap_journal_detector *watch = stream->serving->watch;
+    if (pending->rewarm)
+        celltap_stream_rewarm(stream->state);
+    else if (pending->born && watch != NULL)
+        celltap_journal_detector_begin(watch, stream->state);
+    else if (pending->reset)
+        celltap_stream_reset(stream->state);
+    if (watch != NULL)
+        celltap_stream_at(stream->state, pending->ts_ns);
+}
+
 /* One frame of every stream that has a slot. */
-static void engine_step_panel(const struct engine *engine, struct engine_panel *panel,
+static void engine_step_panel(struct engine *engine, struct engine_panel *panel,
                               struct serving *serving, const struct engine_sink *sink)
 {
     struct engine_column columns[SERVING_PANEL_WIDTH];
@@ -87,8 +104,7 @@ static void engine_step_panel(const struct engine *engine, struct engine_panel *
         if (stream == NULL)
             continue;
         const struct pending *pending = &engine->pending[stream->first_pending];
-        if (pending->reset)
-            celltap_stream_reset(stream->state);
+        engine_begin(stream, pending);
         stream->first_pending = pending->next;
         stream->n_pending--;
         columns[n] = (struct engine_column){.stream = stream,
@@ -101,9 +117,11 @@ static void engine_step_panel(const struct engine *engine, struct engine_panel *
         values[n] = columns[n].values;
         n++;
     }
-    /* Cannot fail: different streams of this model, as many values as it takes. */
+    /* Cannot fail but in a restore: different streams of this model, as many values as it takes, and
+     * memory has been reserved. */
     celltap_panel *stepping = serving->shards[panel->shard_ix].panel;
-    celltap_step_many(stepping, states, values, n, serving->n_channels);
+    if (celltap_step_many(stepping, states, values, n, serving->n_channels) != 0)
+        atomic_store(&engine->failed, true);
     for (size_t i = 0; i < n; i++) {
         columns[i].score = celltap_panel_score(stepping, i);
         if (columns[i].score != NULL)
@@ -147,12 +165,13 @@ void engine_step(struct engine *engine, const struct engine_sink *sink)
     engine_step_end(engine);
 }
 
-int engine_reset(struct engine *engine, const char *name, size_t name_bytes)
+int engine_reset(struct engine *engine, const char *name, size_t name_bytes, bool rewarm)
 {
     struct stream *stream = streams_find(&engine->streams, name, name_bytes);
-    if (stream == NULL)
+    if (stream == NULL || (rewarm && stream->serving->watch == NULL))
         return -1;
     stream->reset_next = true;
+    stream->rewarm_next |= rewarm;
     return 0;
 }
 

@@ -6,6 +6,9 @@
  * Every stream belongs to one of n_shards shards, by a hash of its name.  A turn's shards may be
  * stepped by a thread each: they share nothing that a step writes.
  *
+ * A stream whose detector has frames enough to learn is due: somebody warms it up beside the loop
+ * (daemon/warm.c), and its frames wait until then, up to ENGINE_LATE_BYTES of all streams.
+ *
  * Knows no loop, no sockets, no globals.  A frame is accepted (its stream's seq moves on) when it is
  * taken and stepped in the same turn; between the two lies the place where a turn's frames are
  * committed. */
@@ -17,9 +20,10 @@
 #include "daemon/streams.h"
 #include "lib/celltap_journal.h"
 
-#define ENGINE_TURN_FRAMES 4096          /* frames of one turn */
-#define ENGINE_TURN_VALUES (1024 * 1024) /* values of one turn, if one frame has not more */
-#define ENGINE_ERRORS_MAX  100           /* rejected frames of one message that a reply explains */
+#define ENGINE_TURN_FRAMES 4096               /* frames of one turn */
+#define ENGINE_TURN_VALUES (1024 * 1024)      /* values of one turn, if one frame has not more */
+#define ENGINE_LATE_BYTES  ((size_t)64 << 20) /* of frames that wait for warm-ups */
+#define ENGINE_ERRORS_MAX  100 /* rejected frames of one message that a reply explains */
 
 /* Why a frame is rejected: name in `status`, sentence in replies. */
 #define ENGINE_REJECTS(X)                                                                          \
@@ -85,7 +89,7 @@ struct engine_sink {
 struct engine_log {
     void *arg;
     int (*reserve)(void *arg, struct stream *stream); /* -1: no memory, the frame is rejected */
-    void (*accepted)(void *arg, struct stream *stream, bool reset, const float *values);
+    void (*accepted)(void *arg, struct stream *stream, const struct celltap_journal_frame *frame);
 };
 
 /* Is told of every serving that the built-in model has made for frames of a number of values that
@@ -111,7 +115,8 @@ void engine_set_log(struct engine *engine, const struct engine_log *log);
 
 void engine_set_births(struct engine *engine, const struct engine_births *births);
 
-/* Takes frames of the batch until it is finished (true) or the turn is full (false). */
+/* Takes frames of the batch until it is finished (true) or the turn is full, or too many wait for
+ * warm-ups (false). */
 bool engine_take(struct engine *engine, struct engine_batch *batch);
 
 /* Rejects a message as a whole. */
@@ -131,8 +136,25 @@ struct engine_spread {
 struct engine_spread engine_spread(const struct engine *engine);
 size_t engine_n_shards(const struct engine *engine);
 
-/* The next frame of this stream starts afresh. */
-int engine_reset(struct engine *engine, const char *name, size_t name_bytes);
+/* The next frame of this stream starts afresh; rewarm: its detector too, with a new warm-up.  -1: no
+ * such stream, or (rewarm) it has no detector. */
+int engine_reset(struct engine *engine, const char *name, size_t name_bytes, bool rewarm);
+
+/* A stream that is to be warmed up now, by celltap_warmup: NULL: none.  When that is done, warmed, and
+ * its frames go on; or postpone, to get it again later. */
+struct stream *engine_due(struct engine *engine);
+void engine_warmed(struct engine *engine, struct stream *stream);
+void engine_postpone(struct engine *engine, struct stream *stream);
+
+/* Begins a turn with frames that waited: true: there are some. */
+bool engine_release(struct engine *engine);
+
+/* Warms up what is due here and now.  -1: no memory. */
+int engine_settle(struct engine *engine);
+
+bool engine_is_behind(const struct engine *engine);         /* no more frames may wait */
+size_t engine_n_late(const struct engine *engine);          /* frames that wait */
+uint64_t engine_late_position(const struct engine *engine); /* in the journal; UINT64_MAX: none */
 
 /* Makes what the streams that there are will need of the built-in model among new servings, before a
  * reload.  -1: no memory. */
@@ -143,6 +165,7 @@ int engine_prepare(const struct engine *engine, struct serving **servings, size_
  * the servings (with the array) are taken over, and *ret_n_* say what became of the streams. */
 struct engine_change {
     size_t n_kept, n_afresh, n_dropped;
+    size_t n_late; /* frames that waited and are not stepped any more */
 };
 int engine_replace(struct engine *engine, struct serving **servings, size_t n_servings,
                    size_t max_streams, struct engine_change *ret_change);
@@ -155,6 +178,8 @@ int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_s
 int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry);
 bool engine_has_room(const struct engine *engine, size_t n_values);
 uint64_t engine_restored(const struct engine *engine); /* frames */
+/* After the last of them, stepped: -1: no memory. */
+int engine_restore_end(struct engine *engine);
 
 const struct engine_counts *engine_counts(const struct engine *engine);
 const struct streams *engine_streams(const struct engine *engine);

@@ -2,8 +2,9 @@
  *
  *     plan (may fail: nothing has changed)  -->  exchange (cannot fail)
  *
- * A model is unchanged if its name and its file's bytes are; its streams then go on, with the old
- * model object, to which they refer. */
+ * A model is unchanged if its name, its file's bytes and its detector are; its streams then go on,
+ * with the old model object, to which they refer.  Frames that wait for the warm-up of a detector
+ * that changes or goes are not stepped any more; the journal has them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,8 @@
 
 /* What a stream will be. */
 struct engine_next {
-    struct serving *serving; /* NULL: it goes */
-    celltap_stream *state;   /* owned; NULL: it keeps its own */
-    float *held;             /* owned */
+    struct serving *serving;   /* NULL: it goes */
+    struct engine_fresh fresh; /* owned; no state: it keeps its own */
 };
 
 static struct serving *engine_same(const struct engine *engine, const struct serving *serving)
@@ -21,7 +21,7 @@ static struct serving *engine_same(const struct engine *engine, const struct ser
     for (struct serving *old = NULL;
          (old = serving_each(engine->servings, engine->n_servings, old)) != NULL;)
         if (strcmp(old->conf->name, serving->conf->name) == 0 &&
-            old->file_hash == serving->file_hash && old->n_values == serving->n_values)
+            old->file_hash == serving->file_hash && old->detector_hash == serving->detector_hash)
             return old;
     return NULL;
 }
@@ -38,11 +38,11 @@ static int engine_plan(const struct engine *engine, struct serving **servings, s
         if (next->serving == NULL)
             continue;
         if (engine_same(engine, next->serving) != stream->serving) {
-            if (engine_fresh_state(next->serving, &next->state, &next->held) != 0)
+            if (engine_fresh_init(&next->fresh, next->serving) != 0)
                 return -1;
         } else if (next->serving->conf->missing == CONF_MISSING_HOLD && stream->held == NULL) {
-            next->held = calloc(next->serving->n_values, sizeof(float));
-            if (next->held == NULL)
+            next->fresh.held = calloc(next->serving->n_channels, sizeof(float));
+            if (next->fresh.held == NULL)
                 return -1;
         }
     }
@@ -68,23 +68,28 @@ static void engine_turn_into(struct stream *stream, struct engine_next *next,
 {
     stream->taps_version = 0;
     stream->serving = next->serving;
+    if (stream->backlog != NULL && (next->serving == NULL || next->fresh.state != NULL))
+        change->n_late += stream->backlog->n;
     if (next->serving == NULL) {
         change->n_dropped++;
         return;
     }
     next->serving->n_streams++;
     bool holds = next->serving->conf->missing == CONF_MISSING_HOLD;
-    if (next->state != NULL || next->held != NULL || !holds) {
+    if (next->fresh.state != NULL || next->fresh.held != NULL || !holds) {
         free(stream->held);
-        stream->held = next->held;
+        stream->held = next->fresh.held;
     }
-    if (next->state == NULL) {
+    if (next->fresh.state == NULL) {
         change->n_kept++;
         return;
     }
     celltap_stream_free(stream->state);
-    stream->state = next->state;
-    stream->reset_next = true; /* said so that it is written down */
+    stream->state = next->fresh.state;
+    backlog_free(stream->backlog);
+    stream->backlog = next->fresh.backlog;
+    stream->reset_next = stream->born_next = true; /* said so that it is written down */
+    stream->rewarm_next = false;
     change->n_afresh++;
 }
 
@@ -93,15 +98,15 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
 {
     struct engine_change change = {0};
     size_t n_room = engine_values_room(servings, n_servings);
-    float *values = malloc(n_room * sizeof(float));
+    float *values = malloc(n_room * sizeof(float)), *filled = malloc(n_room * sizeof(float));
     struct engine_next *next = calloc(engine->streams.n + 1, sizeof(*next));
-    if (values == NULL || next == NULL || engine_plan(engine, servings, n_servings, next) != 0) {
-        for (size_t i = 0; next != NULL && i < engine->streams.n; i++) {
-            celltap_stream_free(next[i].state);
-            free(next[i].held);
-        }
+    if (values == NULL || filled == NULL || next == NULL ||
+        engine_plan(engine, servings, n_servings, next) != 0) {
+        for (size_t i = 0; next != NULL && i < engine->streams.n; i++)
+            engine_fresh_done(&next[i].fresh);
         free(next);
         free(values);
+        free(filled);
         return -1;
     }
     for (struct serving *serving = NULL;
@@ -110,12 +115,15 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
     for (size_t i = 0; i < engine->streams.n; i++)
         engine_turn_into(engine->streams.list[i], &next[i], &change);
     streams_sweep(&engine->streams);
+    engine_warm_relist(engine);
     serving_free_all(engine->servings, engine->n_servings);
     free(engine->values);
+    free(engine->filled);
     free(next);
     engine->servings = servings;
     engine->n_servings = n_servings;
     engine->values = values;
+    engine->filled = filled;
     engine->n_values_room = n_room;
     engine->max_streams = max_streams;
     *ret_change = change;

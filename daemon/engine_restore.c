@@ -2,8 +2,8 @@
  *
  *     snapshot --> streams with their states        records --> pending, as if they came now
  *
- * A stream whose model is another one now keeps its seq and starts afresh, as after a reload; one
- * that no model takes is left out. */
+ * A stream whose model or detector is another one now keeps its seq and starts afresh, as after a
+ * reload; one that no model takes is left out.  Warm-ups are ended by the steps themselves. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +14,6 @@ static struct stream *engine_restore_find(struct engine *engine, const char *nam
 {
     enum engine_reject unused;
     char text[CELLTAP_STREAM_NAME_MAX + 1];
-    celltap_stream *state;
-    float *held;
     *ret_no_memory = false;
     struct stream *stream = streams_find(&engine->streams, name, name_bytes);
     if (stream != NULL)
@@ -28,17 +26,7 @@ static struct stream *engine_restore_find(struct engine *engine, const char *nam
     if (serving == NULL)
         return NULL;
     *ret_no_memory = true;
-    if (engine_fresh_state(serving, &state, &held) != 0)
-        return NULL;
-    stream = streams_add(&engine->streams, name, name_bytes, state, held);
-    if (stream == NULL) {
-        celltap_stream_free(state);
-        free(held);
-        return NULL;
-    }
-    stream->serving = serving;
-    serving->n_streams++;
-    return stream;
+    return engine_birth(engine, serving, name, name_bytes);
 }
 
 int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved,
@@ -56,16 +44,43 @@ int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_s
     stream->n_duplicates = saved->n_duplicates;
     stream->n_gaps = saved->n_gaps;
     stream->reset_next = saved->reset_next;
-    if (saved->model_hash != stream->serving->file_hash ||
-        celltap_stream_load(stream->state, saved->state, saved->state_bytes) != 0) {
-        stream->reset_next = true;
-        return 0;
+    stream->born_next = saved->born_next;
+    stream->rewarm_next = saved->rewarm_next;
+    int code = CELLTAP_ESTATE;
+    if (saved->model_hash == stream->serving->file_hash &&
+        saved->detector_hash == stream->serving->detector_hash)
+        code = celltap_stream_load(stream->state, saved->state, saved->state_bytes);
+    if (code != 0) {
+        stream->reset_next = stream->born_next = true;
+        return code == CELLTAP_ENOMEM ? -1 : 0;
     }
-    if (stream->held != NULL && saved->n_held == stream->serving->n_values) {
+    if (stream->held != NULL && saved->n_held == stream->serving->n_channels) {
         struct celltap_journal_entry held = {.values = saved->held, .n_values = saved->n_held};
         celltap_journal_entry_values(&held, stream->held);
     }
     return 1;
+}
+
+/* Notes what a mark says; false: the entry is a frame. */
+static bool engine_restore_mark(struct stream *stream, const struct celltap_journal_entry *entry)
+{
+    if (entry->mark && stream->seq == entry->seq) {
+        stream->reset_next = true;
+        stream->rewarm_next |= entry->rewarm;
+    }
+    return entry->mark;
+}
+
+/* The frame's values to the end of the engine's; what stands in for missing ones later. */
+static void engine_restore_values(struct engine *engine, struct stream *stream,
+                                  const struct celltap_journal_entry *entry)
+{
+    float *values = engine->values + engine->n_values;
+    celltap_journal_entry_values(entry, values);
+    if (stream->held != NULL)
+        memcpy(stream->held, values, entry->n_values * sizeof(float));
+    if (stream->serving->watch != NULL)
+        celltap_journal_entry_sensed(entry, values);
 }
 
 bool engine_has_room(const struct engine *engine, size_t n_values)
@@ -85,12 +100,8 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
             return no_memory ? -1 : 0;
         *entry->tag = stream;
     }
-    if (entry->mark) {
-        stream->reset_next |= stream->seq == entry->seq;
-        return 0;
-    }
     /* The snapshot has it already.  Later a smaller seq is that of a stream that went and came. */
-    if (stream->of_snapshot && entry->seq <= stream->seq)
+    if (engine_restore_mark(stream, entry) || (stream->of_snapshot && entry->seq <= stream->seq))
         return 0;
     stream->of_snapshot = false;
     if (stream->n_frames > 0 && entry->seq > stream->seq + 1)
@@ -98,25 +109,41 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
     stream->seq = entry->seq;
     stream->ts_ns = entry->ts_ns;
     stream->n_frames++;
-    if (entry->model_hash != stream->serving->file_hash) {
-        stream->reset_next = true;
+    if (entry->model_hash != stream->serving->file_hash ||
+        entry->detector_hash != stream->serving->detector_hash) {
+        stream->reset_next = stream->born_next = true;
         return 0;
     }
-    float *values = engine->values + engine->n_values;
-    celltap_journal_entry_values(entry, values);
-    if (stream->held != NULL)
-        memcpy(stream->held, values, entry->n_values * sizeof(float));
+    if (celltap_stream_reserve(stream->state, (size_t)stream->n_pending + 1) != 0)
+        return -1;
+    engine_restore_values(engine, stream, entry);
     struct pending pending = {
         .seq = entry->seq,
         .ts_ns = entry->ts_ns,
         .values_at = (uint32_t)engine->n_values,
         .next = ENGINE_NO_PENDING,
         .reset = entry->reset || stream->reset_next,
+        .born = entry->born || stream->born_next,
+        .rewarm = entry->rewarm || stream->rewarm_next,
     };
-    stream->reset_next = false;
+    stream->reset_next = stream->born_next = stream->rewarm_next = false;
     engine_enqueue(engine, stream, &pending);
     engine->n_restored++;
     return 1;
+}
+
+int engine_restore_end(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->streams.n; i++) {
+        const struct stream *stream = engine->streams.list[i];
+        struct backlog *backlog = stream->backlog;
+        if (backlog == NULL)
+            continue;
+        backlog->n_left = celltap_stream_warm_left(stream->state);
+        backlog->stage = backlog->n_left == 0 ? BACKLOG_DUE : BACKLOG_NONE;
+    }
+    engine_warm_relist(engine);
+    return atomic_load(&engine->failed) ? -1 : 0;
 }
 
 uint64_t engine_restored(const struct engine *engine)

@@ -16,6 +16,10 @@ static int size_make_room(struct engine *engine)
     if (values == NULL)
         return -1;
     engine->values = values;
+    float *filled = realloc(engine->filled, n_room * sizeof(float));
+    if (filled == NULL)
+        return -1;
+    engine->filled = filled;
     engine->n_values_room = n_room;
     return 0;
 }

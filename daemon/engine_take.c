@@ -119,42 +119,59 @@ static int engine_find(struct engine *engine, const struct celltap_frame *frame,
     return 0;
 }
 
-int engine_fresh_state(const struct serving *serving, celltap_stream **ret_state, float **ret_held)
+int engine_fresh_init(struct engine_fresh *fresh, const struct serving *serving)
 {
-    *ret_held = NULL;
-    if (serving->conf->missing == CONF_MISSING_HOLD) {
-        *ret_held = calloc(serving->n_values, sizeof(float));
-        if (*ret_held == NULL)
-            return -1;
+    int code = celltap_stream_new(serving->model, &fresh->state);
+    if (code == 0 && serving->watch != NULL) {
+        code = celltap_journal_detector_watch(serving->watch, fresh->state);
+        fresh->backlog = backlog_new();
+        if (fresh->backlog != NULL)
+            fresh->backlog->n_left = celltap_stream_warm_left(fresh->state);
     }
-    if (celltap_stream_new(serving->model, ret_state) == 0)
+    if (serving->conf->missing == CONF_MISSING_HOLD)
+        fresh->held = calloc(serving->n_channels, sizeof(float));
+    if (code == 0 && (serving->watch == NULL || fresh->backlog != NULL) &&
+        (serving->conf->missing != CONF_MISSING_HOLD || fresh->held != NULL))
         return 0;
-    free(*ret_held);
+    engine_fresh_done(fresh);
     return -1;
+}
+
+void engine_fresh_done(struct engine_fresh *fresh)
+{
+    celltap_stream_free(fresh->state);
+    free(fresh->held);
+    backlog_free(fresh->backlog);
+    *fresh = (struct engine_fresh){0};
+}
+
+struct stream *engine_birth(struct engine *engine, struct serving *serving, const char *name,
+                            size_t name_bytes)
+{
+    struct engine_fresh fresh = {0};
+    if (engine_fresh_init(&fresh, serving) != 0)
+        return NULL;
+    struct stream *stream =
+        streams_add(&engine->streams, name, name_bytes, fresh.state, fresh.held);
+    if (stream == NULL) {
+        engine_fresh_done(&fresh);
+        return NULL;
+    }
+    stream->backlog = fresh.backlog;
+    stream->serving = serving;
+    serving->n_streams++;
+    return stream;
 }
 
 static struct stream *engine_add_stream(struct engine *engine, struct serving *serving,
                                         const struct celltap_frame *frame,
                                         enum engine_reject *ret_reject)
 {
-    celltap_stream *state;
-    float *held;
     *ret_reject = ENGINE_REJECT_STREAMS;
     if (engine->streams.n >= engine->max_streams)
         return NULL;
     *ret_reject = ENGINE_REJECT_MEMORY;
-    if (engine_fresh_state(serving, &state, &held) != 0)
-        return NULL;
-    struct stream *stream =
-        streams_add(&engine->streams, frame->stream, frame->stream_bytes, state, held);
-    if (stream == NULL) {
-        celltap_stream_free(state);
-        free(held);
-        return NULL;
-    }
-    stream->serving = serving;
-    serving->n_streams++;
-    return stream;
+    return engine_birth(engine, serving, frame->stream, frame->stream_bytes);
 }
 
 /* Missing values are NaN.  True if there is one. */
@@ -200,7 +217,7 @@ void engine_enqueue(struct engine *engine, struct stream *stream, const struct p
     struct serving_shard *shard = &serving->shards[shard_ix];
     engine->pending[ix] = *pending;
     engine->n_shard_pending[shard_ix]++;
-    engine->n_values += serving->n_values;
+    engine->n_values += serving->n_channels;
     if (stream->n_pending++ != 0) {
         engine->pending[stream->last_pending].next = ix;
         stream->last_pending = ix;
@@ -215,34 +232,81 @@ void engine_enqueue(struct engine *engine, struct stream *stream, const struct p
     shard->last_active = stream;
 }
 
-/* From here on nothing can fail: the frame is accepted. */
-static void engine_accept(struct engine *engine, struct stream *stream,
-                          const struct celltap_frame *frame, uint64_t seq, int64_t ts_ns,
-                          float *values)
+/* Fills what is missing.  A detector is to know what was: the engine keeps a watched stream's frame as
+ * it came, and the journal gets both. */
+static void engine_fill_frame(struct engine *engine, struct stream *stream, float *values,
+                              struct celltap_journal_frame *ret_frame)
 {
-    struct pending pending = {
-        .seq = seq,
-        .ts_ns = ts_ns,
-        .values_at = (uint32_t)engine->n_values,
-        .next = ENGINE_NO_PENDING,
-        .reset = engine_starts_afresh(stream, frame, ts_ns),
-    };
-    /* What comes after a reset depends on nothing before it. */
-    if (pending.reset && stream->held != NULL)
-        memset(stream->held, 0, stream->serving->n_values * sizeof(float));
-    engine_fill(stream, values, stream->serving->n_values);
+    size_t n = stream->serving->n_channels;
+    ret_frame->values = values;
+    if (stream->serving->watch != NULL) {
+        memcpy(engine->filled, values, n * sizeof(float));
+        ret_frame->sensed = values;
+        ret_frame->values = values = engine->filled;
+    }
+    engine_fill(stream, values, n);
+}
+
+/* The stream's counts; its next frame is an ordinary one. */
+static void engine_count(struct engine *engine, struct stream *stream, uint64_t seq, int64_t ts_ns)
+{
     if (stream->n_frames > 0 && seq - stream->seq > 1) {
         stream->n_gaps++;
         engine->counts.n_gaps++;
     }
-    stream->reset_next = false;
+    stream->reset_next = stream->born_next = stream->rewarm_next = false;
     stream->seq = seq;
     stream->ts_ns = ts_ns;
     stream->n_frames++;
     engine->counts.n_accepted++;
+}
+
+/* From here on nothing can fail: the frame is accepted.  late: NULL, or it waits there. */
+static void engine_accept(struct engine *engine, struct stream *stream,
+                          const struct pending *pending, float *values, struct backlog_frame *late)
+{
+    struct celltap_journal_frame logged = {
+        .seq = pending->seq,
+        .ts_ns = pending->ts_ns,
+        .reset = pending->reset,
+        .born = pending->born,
+        .rewarm = pending->rewarm,
+    };
+    /* What comes after a reset depends on nothing before it. */
+    if (pending->reset && stream->held != NULL)
+        memset(stream->held, 0, stream->serving->n_channels * sizeof(float));
+    engine_fill_frame(engine, stream, values, &logged);
+    if (late != NULL)
+        engine_put_late(engine, stream, late, pending, values);
+    engine_count(engine, stream, pending->seq, pending->ts_ns);
     if (engine->log.accepted != NULL)
-        engine->log.accepted(engine->log.arg, stream, pending.reset, values);
-    engine_enqueue(engine, stream, &pending);
+        engine->log.accepted(engine->log.arg, stream, &logged);
+    if (late == NULL)
+        engine_put(engine, stream, pending);
+}
+
+/* A frame for which there is a stream: accepted, or rejected for want of memory. */
+static void engine_take_for(struct engine *engine, struct engine_batch *batch,
+                            struct stream *stream, const struct celltap_frame *frame)
+{
+    struct backlog_frame *late = NULL;
+    int64_t ts_ns = frame->has_ts ? frame->ts_ns : batch->arrived_ns;
+    struct pending pending = {
+        .seq = frame->has_seq ? frame->seq : stream->seq + 1,
+        .ts_ns = ts_ns,
+        .values_at = (uint32_t)engine->n_values,
+        .next = ENGINE_NO_PENDING,
+        .reset = engine_starts_afresh(stream, frame, ts_ns),
+        .born = stream->born_next || stream->n_frames == 0,
+        .rewarm = stream->rewarm_next,
+    };
+    if ((engine->log.reserve != NULL && engine->log.reserve(engine->log.arg, stream) != 0) ||
+        engine_reserve(stream, pending.rewarm, &late) != 0) {
+        engine_reject(engine, batch, ENGINE_REJECT_MEMORY, "");
+        return;
+    }
+    engine_accept(engine, stream, &pending, engine->values + engine->n_values, late);
+    batch->n_accepted++;
 }
 
 static void engine_take_frame(struct engine *engine, struct engine_batch *batch,
@@ -270,7 +334,7 @@ static void engine_take_frame(struct engine *engine, struct engine_batch *batch,
     float *values = engine->values + engine->n_values;
     celltap_frame_values(frame, values);
     if (serving->conf->missing == CONF_MISSING_REJECT &&
-        engine_any_missing(values, serving->n_values)) {
+        engine_any_missing(values, serving->n_channels)) {
         engine_reject(engine, batch, ENGINE_REJECT_MISSING, "");
         return;
     }
@@ -281,18 +345,14 @@ static void engine_take_frame(struct engine *engine, struct engine_batch *batch,
             return;
         }
     }
-    if (engine->log.reserve != NULL && engine->log.reserve(engine->log.arg, stream) != 0) {
-        engine_reject(engine, batch, ENGINE_REJECT_MEMORY, "");
-        return;
-    }
-    engine_accept(engine, stream, frame, frame->has_seq ? frame->seq : last + 1,
-                  frame->has_ts ? frame->ts_ns : batch->arrived_ns, values);
-    batch->n_accepted++;
+    engine_take_for(engine, batch, stream, frame);
 }
 
 bool engine_take(struct engine *engine, struct engine_batch *batch)
 {
     while (batch->cursor < batch->end) {
+        if (engine_is_behind(engine))
+            return false;
         struct celltap_frame frame;
         const unsigned char *at = batch->cursor;
         const char *key = "";

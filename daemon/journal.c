@@ -32,7 +32,8 @@ static struct celltap_journal_stream journal_stream(struct stream *stream)
         .name = stream->name,
         .name_bytes = stream->name_bytes,
         .model_hash = stream->serving->file_hash,
-        .n_values = stream->serving->n_values,
+        .detector_hash = stream->serving->detector_hash,
+        .n_values = stream->serving->n_channels,
         .place = &stream->place,
     };
 }
@@ -44,14 +45,17 @@ static int journal_on_reserve(void *arg, struct stream *stream)
     return celltap_journal_reserve(journal->writer, &known);
 }
 
-static void journal_on_accepted(void *arg, struct stream *stream, bool reset, const float *values)
+static void journal_on_accepted(void *arg, struct stream *stream,
+                                const struct celltap_journal_frame *frame)
 {
     struct journal *journal = arg;
     struct celltap_journal_stream known = journal_stream(stream);
-    celltap_journal_put(journal->writer, &known, stream->seq, stream->ts_ns, reset, values);
+    if (stream->backlog != NULL && stream->backlog->n == 1)
+        stream->backlog->position = celltap_journal_writer_state(journal->writer).position;
+    celltap_journal_put(journal->writer, &known, frame);
 }
 
-void journal_put_reset(struct journal *journal, struct stream *stream)
+void journal_put_reset(struct journal *journal, struct stream *stream, bool rewarm)
 {
     if (journal == NULL)
         return;
@@ -61,7 +65,7 @@ void journal_put_reset(struct journal *journal, struct stream *stream)
                  stream->name);
         return;
     }
-    celltap_journal_put_reset(journal->writer, &known, stream->seq);
+    celltap_journal_put_reset(journal->writer, &known, stream->seq, rewarm);
     journal_commit(journal);
 }
 

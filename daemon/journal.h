@@ -31,7 +31,7 @@ void journal_close(struct journal *journal);
 /* A reload's options. */
 void journal_tune(struct journal *journal, const struct conf *conf);
 
-/* Keeps a model's file, which the serving still has in memory.  -1: reterr says why. */
+/* Keeps a model's file, which the serving still has in memory, and its detector.  -1: reterr says why. */
 int journal_keep(struct journal *journal, const struct serving *serving, char *reterr,
                  size_t reterr_bytes);
 
@@ -50,8 +50,8 @@ void journal_reply(struct journal *journal, struct sock_reply *reply, sock_messa
 /* Gives up the replies that wait for a socket that is about to be closed. */
 void journal_give_up(struct journal *journal, const struct sock *sock);
 
-/* The next frame of this stream starts afresh: notes it. */
-void journal_put_reset(struct journal *journal, struct stream *stream);
+/* The next frame of this stream starts afresh, rewarm: its detector too: notes it. */
+void journal_put_reset(struct journal *journal, struct stream *stream, bool rewarm);
 
 /* A part of the snapshot that is being made; true: there is more to do at once. */
 bool journal_work(struct journal *journal);

@@ -51,6 +51,7 @@ struct journal {
     enum journal_saving saving;
     celltap_snapshot *snapshot; /* owned; NULL unless saving */
     size_t next_stream;         /* the next to be copied */
+    uint64_t changed_at;        /* position of the last reload that changed streams' models */
     uint64_t copied;            /* position when the last stream was copied */
     uint64_t frames_then, began_ms;
     uint64_t saved; /* position of the newest whole snapshot */

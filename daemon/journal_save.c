@@ -4,7 +4,8 @@
  *
  * Each stream is copied between two turns, with the seq of its last frame, so that frames may go on
  * between the slices: a recovery begins where the copying did and leaves out what a stream has
- * already.  Before it is written the journal is synced as far as the states reach: a snapshot never
+ * already.  A stream with frames that wait for its warm-up is copied as it was before them, and the
+ * recovery begins where the first of them is.  Before it is written the journal is synced as far as the states reach: a snapshot never
  * holds what the journal does not.  No memory, or a disk that does not take it: said once; it is
  * tried again with the next one that is due.  A reload gives up the one being made. */
 #include <stdio.h>
@@ -22,12 +23,23 @@ static uint64_t save_frames(const struct journal *journal)
     return engine_counts(journal->engine)->n_accepted;
 }
 
+/* Where a recovery from a snapshot of now would begin. */
+static uint64_t save_position(const struct journal *journal)
+{
+    uint64_t position = celltap_journal_writer_state(journal->writer).position;
+    uint64_t late = engine_late_position(journal->engine);
+    return late < position ? late : position;
+}
+
 static bool save_is_due(const struct journal *journal)
 {
     uint64_t position = celltap_journal_writer_state(journal->writer).position;
     uint64_t n_bytes = position - journal->saved, n_frames = save_frames(journal);
     uint64_t pause_ms = journal->save_failed ? SAVE_RETRY_MS : SAVE_INTERVAL_MS;
     if (journal->fault[0] != '\0' || position == journal->saved)
+        return false;
+    /* Frames from before a reload, whose streams' models and seqs may be others by now. */
+    if (save_position(journal) < journal->changed_at)
         return false;
     if (journal->save_wanted || journal->finishing)
         return true;
@@ -60,20 +72,31 @@ static void save_fail(struct journal *journal, const char *text)
 static int save_stream(struct journal *journal, const struct stream *stream)
 {
     const struct serving *serving = stream->serving;
+    const struct backlog *late = stream->backlog;
     struct celltap_snapshot_stream entry = {
         .name = stream->name,
         .name_bytes = stream->name_bytes,
         .model_hash = serving->file_hash,
+        .detector_hash = serving->detector_hash,
         .seq = stream->seq,
         .ts_ns = stream->ts_ns,
         .n_frames = stream->n_frames,
         .n_duplicates = stream->n_duplicates,
         .n_gaps = stream->n_gaps,
         .reset_next = stream->reset_next,
-        .n_held = stream->held != NULL ? serving->n_values : 0,
+        .born_next = stream->born_next,
+        .rewarm_next = stream->rewarm_next,
+        .n_held = stream->held != NULL ? serving->n_channels : 0,
         .held = (const unsigned char *)stream->held,
         .state_bytes = celltap_stream_save_bytes(stream->state),
     };
+    if (late != NULL && late->n > 0) {
+        entry.seq = late->seq;
+        entry.ts_ns = late->ts_ns;
+        entry.n_frames -= late->n;
+        entry.n_gaps = late->n_gaps;
+        entry.reset_next = entry.born_next = entry.rewarm_next = false; /* they say it themselves */
+    }
     return celltap_snapshot_put(journal->snapshot, &entry, stream->state);
 }
 
@@ -104,7 +127,7 @@ static void save_begin(struct journal *journal)
     struct celltap_journal_writer_state state = celltap_journal_writer_state(journal->writer);
     journal->save_wanted = false;
     journal->began_ms = uv_now(journal->uv);
-    if (celltap_snapshot_new(state.position, state.epoch, &journal->snapshot) != 0) {
+    if (celltap_snapshot_new(save_position(journal), state.epoch, &journal->snapshot) != 0) {
         save_fail(journal, "out of memory");
         return;
     }
@@ -183,6 +206,7 @@ void journal_change(struct journal *journal)
     if (journal == NULL)
         return;
     celltap_journal_next_epoch(journal->writer);
+    journal->changed_at = celltap_journal_writer_state(journal->writer).position;
     journal->save_wanted = true; /* streams that have gone are in no snapshot then */
     if (journal->saving == JOURNAL_SAVE_COPY)
         save_give_up(journal);
@@ -212,8 +236,12 @@ int journal_keep(struct journal *journal, const struct serving *serving, char *r
     struct celltap_journal_error error;
     if (journal == NULL)
         return 0;
-    if (celltap_journal_keep_model(journal->files, journal->directory, serving->file_hash,
-                                   serving->file, serving->file_bytes, &error) == 0)
+    int code = celltap_journal_keep_model(journal->files, journal->directory, serving->file_hash,
+                                          serving->file, serving->file_bytes, &error);
+    if (code == 0 && serving->watch != NULL)
+        code = celltap_journal_keep_detector(journal->files, journal->directory, serving->watch,
+                                             &error);
+    if (code == 0)
         return 0;
     snprintf(reterr, reterr_bytes, "journal: %s; the model cannot be kept with it", error.text);
     return -1;

@@ -203,6 +203,14 @@ static size_t start_n_channels(const struct journal *journal,
         return 0;
     n = celltap_model_n_values(model);
     celltap_model_unref(model);
+    celltap_journal_detector *detector;
+    if (stream->detector_hash == 0 ||
+        celltap_journal_load_detector(journal->files, journal->directory, stream->detector_hash,
+                                      &detector, &unused) != 0)
+        return n;
+    if (celltap_journal_detector_options(detector)->clock != CELLTAP_CLOCK_NONE && n > 2)
+        n -= 2; /* these it makes itself */
+    celltap_journal_detector_free(detector);
     return n;
 }
 
@@ -272,6 +280,10 @@ static int start_restore(struct journal *journal, const celltap_snapshot *snapsh
     if (check->n_segments > 0 &&
         start_replay(journal, snapshot != NULL ? celltap_snapshot_position(snapshot) : 0) != 0)
         return -1;
+    if (engine_restore_end(journal->engine) != 0) {
+        log_line(LOG_LEVEL_ERR, "journal: out of memory");
+        return -1;
+    }
     log_line(LOG_LEVEL_INFO,
              "journal: %zu streams go on; %" PRIu64 " frames stepped again in %" PRIu64 " ms",
              engine_streams(journal->engine)->n, engine_restored(journal->engine),

@@ -33,7 +33,8 @@
 #define DRAIN_QUIET_MS    100
 #define DRAIN_DEADLINE_MS 1000
 #define DRAIN_TICK_MS     10
-#define FLUSH_STALLED_MS  1000 /* a subscriber that has lost records and takes none any more */
+#define WARM_DEADLINE_MS  10000 /* for warm-ups that frames wait for */
+#define FLUSH_STALLED_MS  1000  /* a subscriber that has lost records and takes none any more */
 #define FLUSH_DEADLINE_MS 5000
 #define SAVE_DEADLINE_MS  30000 /* for the journal's last sync and snapshot */
 #define STATUS_MS         5000
@@ -78,6 +79,7 @@ static bool loop_work(void *arg)
     if (!journal_is_blocked(loop->journal))
         more |= turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                          loop->conf->max_message_bytes);
+    warm_run(loop->warm);
     return journal_work(loop->journal) || more;
 }
 
@@ -137,6 +139,11 @@ static void loop_flush(struct loop *loop)
         ;
     while (loop_answer(loop))
         ;
+    if (engine_n_late(loop->engine) > 0)
+        log_line(LOG_LEVEL_WARNING, "%zu frames wait for a detector that learns; %s",
+                 engine_n_late(loop->engine),
+                 loop->journal != NULL ? "the next start steps them"
+                                       : "without a journal they are lost");
     journal_finish(loop->journal);
     loop_enter(loop, LOOP_FLUSHING);
 }
@@ -145,12 +152,14 @@ static void loop_tick_draining(struct loop *loop)
 {
     uint64_t now_ms = loop_now_ms(loop);
     struct intake_level level = intake_level(loop->frames);
-    if (level.n_messages > 0 || loop->turn->carried || level.n_arrived != loop->n_arrived) {
+    bool late = engine_n_late(loop->engine) > 0;
+    uint64_t deadline_ms = late ? WARM_DEADLINE_MS : DRAIN_DEADLINE_MS;
+    if (late || level.n_messages > 0 || loop->turn->carried || level.n_arrived != loop->n_arrived) {
         loop->n_arrived = level.n_arrived;
         loop->quiet_since_ms = now_ms;
     }
     if (now_ms - loop->quiet_since_ms >= DRAIN_QUIET_MS ||
-        now_ms - loop->phase_since_ms >= DRAIN_DEADLINE_MS)
+        now_ms - loop->phase_since_ms >= deadline_ms)
         loop_flush(loop);
 }
 
@@ -208,7 +217,8 @@ static void loop_watchdog(struct loop *loop)
     uint64_t now_ms = loop_now_ms(loop);
     if (interval_ms == 0 || now_ms - loop->watchdog_since_ms < interval_ms)
         return;
-    bool busy = intake_level(loop->frames).n_messages > 0 && !journal_is_blocked(loop->journal);
+    bool busy = intake_level(loop->frames).n_messages > 0 && !journal_is_blocked(loop->journal) &&
+                !engine_is_behind(loop->engine);
     if (busy && loop->turn->n_turns == loop->watchdog_turns)
         return;
     loop->watchdog_since_ms = now_ms;
@@ -256,6 +266,7 @@ static void loop_on_tick(uv_timer_t *tick)
     sd_tick(&loop->sd);
     loop_watchdog(loop);
     journal_tick(loop->journal);
+    warm_run(loop->warm);
     if (loop->phase == LOOP_DRAINING) {
         loop_tick_draining(loop);
     } else if (loop->phase == LOOP_FLUSHING) {
@@ -427,8 +438,9 @@ static int loop_start(struct loop *loop)
     int code = loop->turn != NULL ? loop_make_engine(loop) : -1;
     if (code != 0)
         return code;
-    if (loop_start_crew(loop) != 0 || loop_start_journal(loop) != 0 || loop_open_uv(loop) != 0 ||
-        loop_open_socks(loop) != 0)
+    loop->warm = warm_new(loop->engine, &loop->uv, loop_wake, loop);
+    if (loop->warm == NULL || loop_start_crew(loop) != 0 || loop_start_journal(loop) != 0 ||
+        loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
         return -1;
     uv_update_time(&loop->uv);
     loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);
@@ -446,6 +458,7 @@ static void loop_close_handle(uv_handle_t *handle, void *arg)
 static int loop_done(struct loop *loop)
 {
     journal_stop(loop->journal);
+    warm_stop(loop->warm);
     replays_stop(loop->replays);
     taps_done(&loop->taps);
     doors_close(&loop->doors);
@@ -461,6 +474,7 @@ static int loop_done(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     replays_free(loop->replays);
     journal_close(loop->journal);
+    warm_free(loop->warm);
     wake_close(&loop->wake);
     int code = uv_loop_close(&loop->uv);
     if (code != 0)

@@ -19,6 +19,7 @@
 #include "daemon/taps.h"
 #include "daemon/turn.h"
 #include "daemon/wake.h"
+#include "daemon/warm.h"
 
 enum loop_phase {
     LOOP_RUNNING,
@@ -39,6 +40,7 @@ struct loop {
     struct taps taps;
     struct crew *crew; /* owned; NULL: one thread is enough */
     struct turn *turn; /* owned */
+    struct warm *warm; /* owned */
     uv_loop_t uv;
     struct wake wake;
     uv_poll_t replayed; /* while there are replays */

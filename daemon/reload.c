@@ -74,9 +74,12 @@ static void plan_close_ingest(struct reload_plan *plan, struct sock *sock)
     struct loop *loop = plan->loop;
     sock_deafen(sock);
     uint64_t n_arrived = intake_level(loop->frames).n_arrived;
-    while (loop->turn->n_messages < n_arrived)
+    while (loop->turn->n_messages < n_arrived) {
+        if (engine_is_behind(loop->engine) && engine_settle(loop->engine) != 0)
+            break;
         turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
                  plan->conf->max_message_bytes);
+    }
     journal_give_up(loop->journal, sock);
     intake_remove(loop->frames, sock);
     sock_close(sock);
@@ -119,6 +122,9 @@ static void plan_report_models(struct reload_plan *plan, const struct engine_cha
                "%zu models, %zu taps, %zu ingest; streams: %zu go on, %zu start afresh, %zu gone",
                plan->conf->n_models, plan->conf->n_taps, plan->conf->n_ingest, change->n_kept,
                change->n_afresh, change->n_dropped);
+    if (change->n_late > 0)
+        reload_say(plan->report, "%zu frames that waited for a detector to learn are not stepped",
+                   change->n_late);
 }
 
 static int plan_apply(struct reload_plan *plan)

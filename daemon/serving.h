@@ -11,7 +11,7 @@
 #define DAEMON_SERVING_H
 
 #include "daemon/conf.h"
-#include "lib/celltap.h"
+#include "lib/celltap_journal.h"
 
 #define SERVING_PANEL_WIDTH 64 /* streams stepped together */
 #define SERVING_SIZES_MAX   64 /* different numbers of values that one built-in model takes */
@@ -38,11 +38,9 @@ struct serving {
     uint64_t file_hash;
     unsigned char *file; /* [file_bytes] owned: until the journal has it */
     size_t file_bytes;
-    const struct celltap_detector_options *detector; /* NULL: its streams are not watched */
-    unsigned char *statistics; /* owned: learnt before; NULL: there is a warm-up */
-    size_t statistics_bytes;
-    struct celltap_detector_options options; /* what detector points to */
-    size_t *horizons;                        /* owned: of the options */
+    celltap_journal_detector *watch; /* owned: how its streams are watched; NULL: they are not */
+    const struct celltap_detector_options *detector; /* the options of that; or NULL */
+    uint64_t detector_hash;                          /* its identity; 0: none */
     size_t n_streams;
 };
 

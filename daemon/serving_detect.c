@@ -1,7 +1,7 @@
 /* serving_detect.c - what a model's detectors are made of, and whether they can be.
  *
  *     conf_detector, conf_forecast --> celltap_detector_options --tried on the model--> detector
- *     pump.onnx.statistics --read once--> statistics, which every stream begins with
+ *     pump.onnx.statistics --read once--> what every stream begins with
  *
  * A model that nobody has asked to watch, and that cannot be, is left alone. */
 #include "daemon/serving_detect.h"
@@ -13,31 +13,42 @@
 
 #include "daemon/serving_file.h"
 
-#define DETECT_SUFFIX ".statistics" /* of a file beside the model's */
+#define DETECT_SUFFIX       ".statistics" /* of a file beside the model's */
+#define DETECT_CLOCK_VALUES 2             /* inputs that the clock makes */
+
+/* What is handed to the library, for as long as that takes. */
+struct detect {
+    struct serving *serving;
+    struct celltap_detector_options options;
+    size_t *horizons;          /* owned */
+    unsigned char *statistics; /* owned: learnt before; NULL: there is a warm-up */
+    size_t statistics_bytes;
+};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
-static int detect_horizons(struct serving *serving, const struct conf_spans *horizons)
+static int detect_horizons(struct detect *detect, const struct conf_spans *horizons)
 {
-    serving->horizons = calloc(horizons->n, sizeof(*serving->horizons));
-    if (serving->horizons == NULL)
+    detect->horizons = calloc(horizons->n, sizeof(*detect->horizons));
+    if (detect->horizons == NULL)
         return -1;
     for (size_t i = 0; i < horizons->n; i++)
-        serving->horizons[i] = horizons->items[i].n_steps;
-    serving->options.horizons = serving->horizons;
-    serving->options.n_horizons = horizons->n;
+        detect->horizons[i] = horizons->items[i].n_steps;
+    detect->options.horizons = detect->horizons;
+    detect->options.n_horizons = horizons->n;
     return 0;
 }
 
-static int detect_options(struct serving *serving)
+static int detect_options(struct detect *detect)
 {
     static const enum celltap_scale scales[] = {[CONF_SCALE_MODEL] = CELLTAP_SCALE_MODEL,
                                                 [CONF_SCALE_LEARN] = CELLTAP_SCALE_LEARN,
                                                 [CONF_SCALE_NONE] = CELLTAP_SCALE_NONE};
-    const struct conf_detector *conf = &serving->conf->detector;
-    const struct conf_forecast *forecast = &serving->conf->forecast;
-    struct celltap_detector_options *options = &serving->options;
-    celltap_detector_defaults(serving->model, options);
+    const struct conf_model *model = detect->serving->conf;
+    const struct conf_detector *conf = &model->detector;
+    const struct conf_forecast *forecast = &model->forecast;
+    struct celltap_detector_options *options = &detect->options;
+    celltap_detector_defaults(detect->serving->model, options);
     options->warmup = conf->warmup.n_steps;
     options->threshold = conf->threshold;
     options->level_state = conf->level_state;
@@ -47,17 +58,43 @@ static int detect_options(struct serving *serving)
     options->forget = (double)conf->forget.n_steps;
     options->clock = conf->clock == CONF_CLOCK_DAY ? CELLTAP_CLOCK_DAY : CELLTAP_CLOCK_NONE;
     options->missing =
-        serving->conf->missing == CONF_MISSING_ZERO ? CELLTAP_MISSING_ZERO : CELLTAP_MISSING_HOLD;
+        model->missing == CONF_MISSING_ZERO ? CELLTAP_MISSING_ZERO : CELLTAP_MISSING_HOLD;
     if (conf->scale != CONF_SCALE_AUTO)
         options->scale = scales[conf->scale];
     if (forecast->off)
         options->forecast = "none";
     else if (strcmp(forecast->output, "auto") != 0)
         options->forecast = forecast->output;
-    return detect_horizons(serving, &forecast->horizons);
+    return detect_horizons(detect, &forecast->horizons);
 }
 
 /* ---- statistics --------------------------------------------------------------------------- */
+
+/* The file's name, to be freed; NULL: none is wanted, or (no_memory) none could be made. */
+static char *detect_path(const struct conf_model *conf, bool *ret_must, bool *ret_no_memory)
+{
+    const char *path = conf->detector.statistics;
+    char *made = NULL;
+    bool is_auto = strcmp(path, "auto") == 0;
+    *ret_must = !is_auto;
+    *ret_no_memory = false;
+    if (strcmp(path, "none") == 0 || (is_auto && conf_is_builtin(conf)))
+        return NULL;
+    *ret_no_memory =
+        asprintf(&made, "%s%s", is_auto ? conf->file : path, is_auto ? DETECT_SUFFIX : "") < 0;
+    return *ret_no_memory ? NULL : made;
+}
+
+/* 0, or an errno. */
+static int detect_statistics(struct detect *detect, const char *path, bool must)
+{
+    if (path == NULL ||
+        serving_file_read(path, &detect->statistics, &detect->statistics_bytes) == 0)
+        return 0;
+    return !must && errno == ENOENT ? 0 : errno;
+}
+
+/* ---- both --------------------------------------------------------------------------------- */
 
 static int detect_fail(const struct serving *serving, const char *path, const char *why,
                        char *reterr, size_t reterr_bytes)
@@ -69,64 +106,52 @@ static int detect_fail(const struct serving *serving, const char *path, const ch
     return -1;
 }
 
-static int detect_read(struct serving *serving, celltap_detector *detector, const char *path,
-                       bool must, char *reterr, size_t reterr_bytes)
-{
-    if (serving_file_read(path, &serving->statistics, &serving->statistics_bytes) != 0) {
-        if (!must && errno == ENOENT)
-            return 0;
-        return detect_fail(serving, path, strerror(errno), reterr, reterr_bytes);
-    }
-    if (celltap_detector_load(detector, serving->statistics, serving->statistics_bytes) == 0)
-        return 0;
-    return detect_fail(serving, path,
-                       "not what was learnt with this model, its scale, clock and forecast", reterr,
-                       reterr_bytes);
-}
-
-static int detect_statistics(struct serving *serving, celltap_detector *detector, char *reterr,
-                             size_t reterr_bytes)
-{
-    const char *path = serving->conf->detector.statistics;
-    char *beside;
-    if (strcmp(path, "none") == 0 || (strcmp(path, "auto") == 0 && conf_is_builtin(serving->conf)))
-        return 0;
-    if (strcmp(path, "auto") != 0)
-        return detect_read(serving, detector, path, true, reterr, reterr_bytes);
-    if (asprintf(&beside, "%s" DETECT_SUFFIX, serving->conf->file) < 0)
-        return detect_fail(serving, path, strerror(ENOMEM), reterr, reterr_bytes);
-    int code = detect_read(serving, detector, beside, false, reterr, reterr_bytes);
-    free(beside);
-    return code;
-}
-
-/* ---- both --------------------------------------------------------------------------------- */
-
-int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_bytes)
+static int detect_make(struct detect *detect, const char *path, char *reterr, size_t reterr_bytes)
 {
     struct celltap_diagnosis why = {"", "out of memory"};
-    celltap_detector *detector;
-    serving->n_channels = serving->n_values;
-    if (serving->conf->watch == CONF_WATCH_NO)
-        return 0;
-    int code = detect_options(serving);
-    if (code == 0)
-        code = celltap_detector_new(serving->model, &serving->options, &detector, &why);
+    struct serving *serving = detect->serving;
+    int code = celltap_journal_detector_new(serving->model, &detect->options, detect->statistics,
+                                            detect->statistics_bytes, &serving->watch, &why);
     if (code == CELLTAP_EINVAL && serving->conf->watch == CONF_WATCH_IF_POSSIBLE)
         return 0;
+    if (code == CELLTAP_ESTATE)
+        return detect_fail(serving, path,
+                           "not what was learnt with this model, its scale, clock and forecast",
+                           reterr, reterr_bytes);
     if (code != 0) {
         snprintf(reterr, reterr_bytes, "model %s: detector: %s", serving->conf->name, why.text);
         return -1;
     }
-    serving->detector = &serving->options;
-    serving->n_channels = celltap_detector_n_channels(detector);
-    code = detect_statistics(serving, detector, reterr, reterr_bytes);
-    celltap_detector_free(detector);
+    serving->detector = celltap_journal_detector_options(serving->watch);
+    serving->detector_hash = celltap_journal_detector_hash(serving->watch);
+    if (serving->detector->clock != CELLTAP_CLOCK_NONE)
+        serving->n_channels -= DETECT_CLOCK_VALUES;
+    return 0;
+}
+
+int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_bytes)
+{
+    bool must, no_memory;
+    struct detect detect = {.serving = serving};
+    serving->n_channels = serving->n_values;
+    if (serving->conf->watch == CONF_WATCH_NO)
+        return 0;
+    char *path = detect_path(serving->conf, &must, &no_memory);
+    int error = no_memory ? ENOMEM : detect_statistics(&detect, path, must), code = -1;
+    if (error != 0)
+        detect_fail(serving, path != NULL ? path : serving->conf->file, strerror(error), reterr,
+                    reterr_bytes);
+    else if (detect_options(&detect) != 0)
+        snprintf(reterr, reterr_bytes, "model %s: out of memory", serving->conf->name);
+    else
+        code = detect_make(&detect, path, reterr, reterr_bytes);
+    free(detect.horizons);
+    free(detect.statistics);
+    free(path);
     return code;
 }
 
 void serving_detect_done(struct serving *serving)
 {
-    free(serving->horizons);
-    free(serving->statistics);
+    celltap_journal_detector_free(serving->watch);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/backlog.h"
 #include "lib/celltap_journal.h"
 
 struct serving; /* serving.h: a model that serves streams */
@@ -23,6 +24,8 @@ struct stream {
     int64_t ts_ns;           /* of the last accepted frame */
     uint64_t n_frames, n_duplicates, n_gaps;
     bool reset_next;       /* the next frame starts afresh */
+    bool born_next;        /* and its detector, as the model's streams begin */
+    bool rewarm_next;      /* and its detector, with a warm-up */
     bool of_snapshot;      /* its last frame is known from a snapshot alone */
     bool alarm;            /* its detector's, as of the last step */
     uint64_t alarm_since;  /* seq; 0: it began before the daemon did, or there is none */
@@ -33,7 +36,8 @@ struct stream {
     /* Within a turn: frames waiting to be stepped. */
     uint32_t first_pending, last_pending, n_pending;
     struct stream *next_active;
-    float *held; /* [n_values] owned: last values, for `missing: hold`; else NULL */
+    struct backlog *backlog; /* owned: its warm-up, and what waits for that; NULL: no detector */
+    float *held;             /* [n_channels] owned: last values, for `missing: hold`; else NULL */
     struct celltap_journal_place place; /* in the journal's segment */
     uint32_t hash; /* of the name: FNV-1a of 64 bits, folded; the manual says so */
     uint16_t name_bytes;

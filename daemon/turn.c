@@ -3,7 +3,9 @@
  * Happy path of a message: taken from the intake, its frames taken by the engine, written to the
  * journal, stepped and published with those of the turn's other messages, then its reply is sent
  * and it is freed.  A message that does not fit in the turn is carried over to the next.  A reply for
- * which there is no memory is left out: the client asks again, and its frames are duplicates then. */
+ * which there is no memory is left out: the client asks again, and its frames are duplicates then.
+ *
+ * Frames that have waited for a warm-up come first; they were committed when they were taken. */
 #include "daemon/turn.h"
 
 #include <stdio.h>
@@ -131,8 +133,9 @@ static size_t turn_take(struct turn *turn, struct intake *intake, struct engine 
 bool turn_run(struct turn *turn, struct intake *intake, struct engine *engine, struct taps *taps,
               size_t max_message_bytes)
 {
+    bool released = engine_release(engine);
     size_t n = turn_take(turn, intake, engine, max_message_bytes);
-    if (n == 0 && !turn->carried)
+    if (n == 0 && !released && (!turn->carried || engine_is_behind(engine)))
         return false;
     journal_commit(turn->journal);
     turn_step(turn, engine, taps);
@@ -141,8 +144,9 @@ bool turn_run(struct turn *turn, struct intake *intake, struct engine *engine, s
     if (turn->carried && n > 0)
         turn->jobs[0] = turn->jobs[n];
     turn->n_turns++;
-    /* Otherwise the intake was empty, and wakes the loop with its next message. */
-    return turn->carried || n == TURN_MESSAGES;
+    /* Otherwise the intake was empty, and wakes the loop with its next message; or too many frames wait
+     * for a warm-up, the end of which wakes it. */
+    return released || (turn->carried && !engine_is_behind(engine)) || n == TURN_MESSAGES;
 }
 
 void turn_done(struct turn *turn)

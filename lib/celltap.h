@@ -388,7 +388,8 @@ CELLTAP_API void celltap_stream_rewarm(celltap_stream *stream);
 /* Timesteps until the warm-up is due; 0: it is; SIZE_MAX: it is over, or the stream is not watched. */
 CELLTAP_API size_t celltap_stream_warm_left(const celltap_stream *stream);
 
-/* Makes room for n_frames more of the warm-up, so that their steps need no memory.  CELLTAP_ENOMEM. */
+/* Makes room for n_frames more of the warm-up (if it is over: of the next one), so that their steps
+ * need no memory.  CELLTAP_ENOMEM. */
 CELLTAP_API int celltap_stream_reserve(celltap_stream *stream, size_t n_frames);
 
 /* Ends a warm-up that is due; nothing to do otherwise.  CELLTAP_ENOMEM: nothing has changed then. */

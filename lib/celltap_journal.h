@@ -3,6 +3,7 @@
  *     DIR/  <position>.seg    records, one per turn of the loop        see celltap-journal(7)
  *           <position>.snap   states of all streams as of a position
  *           <hash>.onnx       the models that these need
+ *           <hash>.detector   and how their streams are watched
  *
  * A position is a byte's place in the journal since it began, over all segments; a segment is named
  * by its first.  All files are reached through a celltap_files, so that a test can be the disk.
@@ -114,6 +115,44 @@ CELLTAP_API int celltap_journal_load_model(const struct celltap_files *files, co
                                            uint64_t hash, celltap_model **ret_model,
                                            struct celltap_journal_error *reterr);
 
+/* ---- detectors ---------------------------------------------------------------------------- */
+
+/* How streams of a model are watched: options, and perhaps what they begin with instead of a
+ * warm-up.  The journal keeps it by its hash, so that its scores can be computed again. */
+typedef struct celltap_journal_detector celltap_journal_detector;
+
+/* options: as for celltap_stream_watch.  learnt [learnt_bytes]: what celltap_detector_save wrote; 0
+ * bytes: none.  CELLTAP_EINVAL, _ESTATE (learnt is of something else), _ENOMEM; *reterr, if not
+ * NULL, says why. */
+CELLTAP_API int celltap_journal_detector_new(celltap_model *model,
+                                             const struct celltap_detector_options *options,
+                                             const void *learnt, size_t learnt_bytes,
+                                             celltap_journal_detector **ret_detector,
+                                             struct celltap_diagnosis *reterr);
+CELLTAP_API void
+celltap_journal_detector_free(celltap_journal_detector *detector); /* NULL is fine */
+
+CELLTAP_API uint64_t celltap_journal_detector_hash(const celltap_journal_detector *detector);
+CELLTAP_API const struct celltap_detector_options *
+celltap_journal_detector_options(const celltap_journal_detector *detector);
+
+/* Watches a fresh stream.  begin: back to how that left it.  CELLTAP_EINVAL, _ESTATE (another
+ * model's stream), _ENOMEM (watch alone). */
+CELLTAP_API int celltap_journal_detector_watch(const celltap_journal_detector *detector,
+                                               celltap_stream *stream);
+CELLTAP_API int celltap_journal_detector_begin(const celltap_journal_detector *detector,
+                                               celltap_stream *stream);
+
+/* As with models. */
+CELLTAP_API int celltap_journal_keep_detector(const struct celltap_files *files,
+                                              const char *directory,
+                                              const celltap_journal_detector *detector,
+                                              struct celltap_journal_error *reterr);
+CELLTAP_API int celltap_journal_load_detector(const struct celltap_files *files,
+                                              const char *directory, uint64_t hash,
+                                              celltap_journal_detector **ret_detector,
+                                              struct celltap_journal_error *reterr);
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 typedef struct celltap_journal_writer celltap_journal_writer;
@@ -128,8 +167,21 @@ struct celltap_journal_stream {
     const char *name;
     size_t name_bytes;
     uint64_t model_hash;
+    uint64_t detector_hash; /* 0: not watched; the same while the place is */
     size_t n_values;
     struct celltap_journal_place *place; /* of the caller */
+};
+
+struct celltap_journal_frame {
+    uint64_t seq;
+    int64_t ts_ns;
+    bool reset;          /* the states start afresh before this frame */
+    bool born;           /* of a watched stream: its detector too, as celltap_journal_detector_watch
+                            left it */
+    bool rewarm;         /* of a watched stream: its detector too, with a warm-up */
+    const float *values; /* [n_values] */
+    const float
+        *sensed; /* of a watched stream: the same, but NaN where they are missing; or NULL */
 };
 
 struct celltap_journal_writer_options {
@@ -152,13 +204,14 @@ CELLTAP_API int celltap_journal_reserve(celltap_journal_writer *writer,
 
 /* Adds a frame to the record of this turn, in memory.  A put needs a reserve. */
 CELLTAP_API void celltap_journal_put(celltap_journal_writer *writer,
-                                     const struct celltap_journal_stream *stream, uint64_t seq,
-                                     int64_t ts_ns, bool reset, const float *values);
+                                     const struct celltap_journal_stream *stream,
+                                     const struct celltap_journal_frame *frame);
 
-/* Notes that the stream, whose last frame was seq, starts afresh with its next. */
+/* Notes that the stream, whose last frame was seq, starts afresh with its next; rewarm: its detector
+ * too. */
 CELLTAP_API void celltap_journal_put_reset(celltap_journal_writer *writer,
                                            const struct celltap_journal_stream *stream,
-                                           uint64_t seq);
+                                           uint64_t seq, bool rewarm);
 
 /* Ends the record of this turn, if there is one.  Returns true if there was. */
 CELLTAP_API bool celltap_journal_commit(celltap_journal_writer *writer);
@@ -212,12 +265,17 @@ struct celltap_journal_entry {
     size_t stream_bytes;
     void **tag; /* the caller's, one per stream and segment; NULL at first */
     uint64_t model_hash;
+    uint64_t detector_hash; /* 0: not watched */
     uint64_t seq;
     int64_t ts_ns;
-    bool reset; /* the states start afresh before this frame */
-    bool mark;  /* no frame: after this seq the states start afresh */
+    bool reset;        /* the states start afresh before this frame */
+    bool mark;         /* no frame: after this seq the states start afresh */
+    bool born, rewarm; /* and the detector, as in celltap_journal_frame */
     size_t n_values;
     const unsigned char *values; /* little-endian float32, borrowed until the next record */
+    const unsigned char
+        *missing; /* bit i % 8 of byte i / 8: value i was missing and has been filled;
+                                     NULL: none was */
 };
 
 /* Starts at a position of a record, or with 0 at the oldest.  CELLTAP_EGONE: it is not held any
@@ -238,6 +296,9 @@ CELLTAP_API int celltap_journal_entry_next(celltap_journal_reader *reader,
                                            struct celltap_journal_entry *ret_entry);
 CELLTAP_API void celltap_journal_entry_values(const struct celltap_journal_entry *entry,
                                               float *ret_values); /* [n_values] */
+/* The same with NaN where a value was missing: what a watched stream is stepped with. */
+CELLTAP_API void celltap_journal_entry_sensed(const struct celltap_journal_entry *entry,
+                                              float *ret_values); /* [n_values] */
 
 CELLTAP_API uint64_t celltap_journal_reader_position(const celltap_journal_reader *reader);
 CELLTAP_API uint64_t celltap_journal_reader_end(const celltap_journal_reader *reader);
@@ -250,12 +311,13 @@ struct celltap_snapshot_stream {
     const char *name; /* name_bytes long */
     size_t name_bytes;
     uint64_t model_hash;
-    uint64_t seq; /* of the last frame in these states */
+    uint64_t detector_hash; /* 0: not watched */
+    uint64_t seq;           /* of the last frame in these states */
     int64_t ts_ns;
     uint64_t n_frames, n_duplicates, n_gaps;
-    bool reset_next;
-    size_t n_held;             /* last values, for `missing: hold` */
-    const unsigned char *held; /* little-endian float32; of a put: float */
+    bool reset_next, born_next, rewarm_next; /* before its next frame */
+    size_t n_held;                           /* last values, for `missing: hold` */
+    const unsigned char *held;               /* little-endian float32; of a put: float */
     size_t state_bytes;
     const unsigned char *state; /* as celltap_stream_save wrote it */
 };
@@ -299,7 +361,8 @@ struct celltap_replay_options {
     uint64_t from_seq, to_seq; /* inclusive */
     bool by_time;              /* of these, those of from_ts to to_ts, inclusive */
     int64_t from_ts, to_ts;
-    celltap_model *model; /* instead of the stream's own, from the stream's beginning; or NULL */
+    celltap_model *model; /* instead of the stream's own, without detector, from the stream's
+                             beginning; or NULL */
 };
 
 struct celltap_replay_step {
@@ -307,8 +370,10 @@ struct celltap_replay_step {
     int64_t ts_ns;
     uint64_t model_hash;        /* changes where the stream's model does; 0 with one given */
     celltap_model *model;       /* borrowed: that of the panel */
-    const celltap_panel *panel; /* column 0 */
-    const float *values;        /* the frame: [n_values] */
+    const celltap_panel *panel; /* column 0; of a watched stream with its score */
+    celltap_stream *stream;     /* borrowed, to be looked at */
+    const float *values;        /* the frame: [n_values]; of a watched stream NaN: missing */
+    size_t n_values;
 };
 
 /* Finds the nearest states before the range.  CELLTAP_EGONE, _EDAMAGED, _EIO, _ENOMEM. */

@@ -80,10 +80,9 @@ void watch_learnt(struct watch *watch)
     watch->is_learnt = true;
 }
 
-void watch_begin(struct watch *watch, struct watch_frames *frames)
+void watch_begin(struct watch *watch)
 {
-    watch_frames_done(&watch->frames);
-    watch->frames = *frames;
+    watch->frames.n = 0;
     watch->is_learnt = watch->reset_next = false;
     watch->head.score = (struct celltap_score){0};
     detector_begin(watch->detector);
@@ -207,7 +206,7 @@ size_t celltap_stream_warm_left(const celltap_stream *stream)
 int celltap_stream_reserve(celltap_stream *stream, size_t n_frames)
 {
     struct watch *watch = watch_of(stream);
-    if (watch == NULL || watch->is_learnt)
+    if (watch == NULL)
         return 0;
     size_t n = watch->frames.n + n_frames;
     return watch_make_room(watch, n < n_frames ? SIZE_MAX : n);
@@ -215,10 +214,9 @@ int celltap_stream_reserve(celltap_stream *stream, size_t n_frames)
 
 void celltap_stream_rewarm(celltap_stream *stream)
 {
-    struct watch_frames none = {0};
     celltap_stream_reset(stream);
     if (stream->watch != NULL)
-        watch_begin(watch_of(stream), &none);
+        watch_begin(watch_of(stream));
 }
 
 int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes)

@@ -43,8 +43,8 @@ void watch_frames_put(struct watch_frames *frames, const float *values, size_t n
 /* The warm-up is over. */
 void watch_learnt(struct watch *watch);
 
-/* All over again, with these frames (taken). */
-void watch_begin(struct watch *watch, struct watch_frames *frames);
+/* All over again; the room for frames stays. */
+void watch_begin(struct watch *watch);
 
 /* watch_save.c */
 size_t watch_save_bytes(const struct stream_watch *head);

@@ -113,7 +113,9 @@ static int save_load_frames(struct watch *watch, const unsigned char *bytes, siz
     int err = watch_frames_copy(&none, watch->head.n_values, n, &frames);
     if (err < 0)
         return err;
-    watch_begin(watch, &frames);
+    watch_frames_done(&watch->frames);
+    watch->frames = frames;
+    watch_begin(watch);
     save_get_frames(watch, bytes, n);
     watch->reset_next = reset_next;
     if (reset_next)

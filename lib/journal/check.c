@@ -183,18 +183,7 @@ int celltap_journal_keep_model(const struct celltap_files *files, const char *di
                                uint64_t hash, const void *bytes, size_t n_bytes,
                                struct celltap_journal_error *reterr)
 {
-    char path[FOLDER_PATH_MAX];
-    unsigned char *there;
-    size_t n_there;
-    struct celltap_journal_error ignored;
-    folder_path(path, directory, hash, FOLDER_MODEL);
-    if (folder_read(files, path, &there, &n_there, &ignored) == 0) {
-        bool same = n_there == n_bytes && memcmp(there, bytes, n_bytes) == 0;
-        alloc_free(there);
-        if (same)
-            return 0;
-    }
-    return folder_store(files, directory, path, bytes, n_bytes, reterr);
+    return folder_keep(files, directory, hash, FOLDER_MODEL, bytes, n_bytes, reterr);
 }
 
 int celltap_journal_load_model(const struct celltap_files *files, const char *directory,

@@ -171,3 +171,21 @@ int folder_store(const struct celltap_files *files, const char *directory, const
     code = files->sync_dir(files->arg, directory);
     return code == 0 ? 0 : folder_fail(reterr, CELLTAP_EIO, code, "%s", directory);
 }
+
+int folder_keep(const struct celltap_files *files, const char *directory, uint64_t hash,
+                const char *kind, const void *bytes, size_t n_bytes,
+                struct celltap_journal_error *reterr)
+{
+    char path[FOLDER_PATH_MAX];
+    unsigned char *there;
+    size_t n_there;
+    struct celltap_journal_error ignored;
+    folder_path(path, directory, hash, kind);
+    if (folder_read(files, path, &there, &n_there, &ignored) == 0) {
+        bool same = n_there == n_bytes && memcmp(there, bytes, n_bytes) == 0;
+        alloc_free(there);
+        if (same)
+            return 0;
+    }
+    return folder_store(files, directory, path, bytes, n_bytes, reterr);
+}

@@ -1,6 +1,7 @@
 /* folder.h - the journal's directory: names of files, whole files read and written, faults said.
  *
  *     DIR/0000000000000000.seg  DIR/0000000000004000.snap  DIR/89abcdef01234567.onnx
+ *     DIR/76543210fedcba98.detector
  */
 #ifndef LIB_JOURNAL_FOLDER_H
 #define LIB_JOURNAL_FOLDER_H
@@ -12,6 +13,7 @@
 #define FOLDER_SEGMENT  "seg"
 #define FOLDER_SNAPSHOT "snap"
 #define FOLDER_MODEL    "onnx"
+#define FOLDER_DETECTOR "detector"
 
 /* "DIR/0123456789abcdef.KIND".  Returns ret_path [FOLDER_PATH_MAX]. */
 char *folder_path(char *ret_path, const char *directory, uint64_t number, const char *kind);
@@ -31,5 +33,10 @@ int folder_read(const struct celltap_files *files, const char *path, unsigned ch
 /* Writes a file beside its place, syncs it, renames it there, syncs the directory. */
 int folder_store(const struct celltap_files *files, const char *directory, const char *path,
                  const void *bytes, size_t n_bytes, struct celltap_journal_error *reterr);
+
+/* The same for a file that is named by its hash; nothing to do if it is there. */
+int folder_keep(const struct celltap_files *files, const char *directory, uint64_t hash,
+                const char *kind, const void *bytes, size_t n_bytes,
+                struct celltap_journal_error *reterr);
 
 #endif

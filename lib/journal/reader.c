@@ -12,6 +12,7 @@
 #include "lib/journal/reader.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "lib/base/alloc.h"
@@ -22,7 +23,7 @@
 #define READER_WINDOW_BYTES ((size_t)64 * 1024)
 
 struct reader_stream {
-    uint64_t model_hash;
+    uint64_t model_hash, detector_hash;
     size_t n_values;
     void *tag;
     uint16_t name_bytes;
@@ -156,29 +157,56 @@ static int reader_open_segment(struct celltap_journal_reader *reader,
 
 /* ---- entries ------------------------------------------------------------------------------ */
 
-static int reader_define(struct celltap_journal_reader *reader, uint64_t model_hash,
-                         uint32_t n_values, const unsigned char *name, size_t name_bytes)
+static int reader_make_stream_room(struct celltap_journal_reader *reader)
 {
-    if (reader->n_streams == reader->n_streams_room) {
-        size_t room = reader->n_streams_room != 0 ? 2 * reader->n_streams_room : 64;
-        struct reader_stream **streams = alloc_new(room, sizeof *streams);
-        if (streams == NULL)
-            return CELLTAP_ENOMEM;
-        if (reader->n_streams > 0)
-            memcpy(streams, reader->streams, reader->n_streams * sizeof *streams);
-        alloc_free(reader->streams);
-        reader->streams = streams;
-        reader->n_streams_room = room;
-    }
-    struct reader_stream *stream = alloc_new(1, sizeof *stream);
+    if (reader->n_streams < reader->n_streams_room)
+        return 0;
+    size_t room = reader->n_streams_room != 0 ? 2 * reader->n_streams_room : 64;
+    struct reader_stream **streams = alloc_new(room, sizeof *streams);
+    if (streams == NULL)
+        return CELLTAP_ENOMEM;
+    if (reader->n_streams > 0)
+        memcpy(streams, reader->streams, reader->n_streams * sizeof *streams);
+    alloc_free(reader->streams);
+    reader->streams = streams;
+    reader->n_streams_room = room;
+    return 0;
+}
+
+/* Bytes of a definition; 0: it reaches beyond the end. */
+static size_t reader_define_bytes(const unsigned char *at, const unsigned char *end, uint32_t word)
+{
+    if (end - at < 13)
+        return 0;
+    size_t n_bytes = 13 + (size_t)at[12] + (word & SEGMENT_WATCHED ? 8 : 0);
+    return (size_t)(end - at) < n_bytes ? 0 : n_bytes;
+}
+
+static int reader_define(struct celltap_journal_reader *reader, const unsigned char *at,
+                         uint32_t word)
+{
+    struct reader_stream *stream = NULL;
+    if (reader_make_stream_room(reader) == 0)
+        stream = alloc_new(1, sizeof *stream);
     if (stream == NULL)
         return CELLTAP_ENOMEM;
-    stream->model_hash = model_hash;
-    stream->n_values = n_values;
-    stream->name_bytes = (uint16_t)name_bytes;
-    memcpy(stream->name, name, name_bytes);
+    stream->model_hash = le_get64(at);
+    stream->n_values = le_get32(at + 8);
+    stream->name_bytes = at[12];
+    memcpy(stream->name, at + 13, stream->name_bytes);
+    if (word & SEGMENT_WATCHED)
+        stream->detector_hash = le_get64(at + 13 + stream->name_bytes);
     reader->streams[reader->n_streams++] = stream;
     return 0;
+}
+
+/* Bytes of an entry behind its definition. */
+static size_t reader_entry_bytes(const struct reader_stream *stream, uint32_t word)
+{
+    if (word & SEGMENT_MARK)
+        return 8;
+    return 16 + stream->n_values * sizeof(float) +
+           (word & SEGMENT_MISSING ? segment_mask_bytes(stream->n_values) : 0);
 }
 
 /* Walks the entries: takes definitions, sees that all is in bounds.  NULL, or what is wrong;
@@ -195,20 +223,19 @@ static const char *reader_walk(struct celltap_journal_reader *reader, const unsi
             return "an entry has unknown flags";
         at += 4;
         if (word & SEGMENT_DEFINE) {
-            if (end - at < 13 || end - at < 13 + at[12])
+            size_t n_bytes = reader_define_bytes(at, end, word);
+            if (n_bytes == 0)
                 return outside;
             if (ix != reader->n_streams)
                 return "a stream is defined out of order";
-            *ret_code = reader_define(reader, le_get64(at), le_get32(at + 8), at + 13, at[12]);
+            *ret_code = reader_define(reader, at, word);
             if (*ret_code != 0)
                 return "out of memory";
-            at += 13 + at[12];
+            at += n_bytes;
         }
         if (ix >= reader->n_streams)
             return "a stream is used before it is defined";
-        size_t n_bytes = 8;
-        if (!(word & SEGMENT_MARK))
-            n_bytes += 8 + reader->streams[ix]->n_values * sizeof(float);
+        size_t n_bytes = reader_entry_bytes(reader->streams[ix], word);
         if ((size_t)(end - at) < n_bytes)
             return outside;
         at += n_bytes;
@@ -226,30 +253,41 @@ int celltap_journal_entry_next(celltap_journal_reader *reader,
     struct reader_stream *stream = reader->streams[word & SEGMENT_IX_MAX];
     at += 4;
     if (word & SEGMENT_DEFINE)
-        at += 13 + at[12];
+        at += reader_define_bytes(at, reader->end, word);
     *ret_entry = (struct celltap_journal_entry){
         .stream = stream->name,
         .stream_bytes = stream->name_bytes,
         .tag = &stream->tag,
         .model_hash = stream->model_hash,
+        .detector_hash = stream->detector_hash,
         .seq = le_get64(at),
         .reset = (word & SEGMENT_RESET) != 0,
         .mark = (word & SEGMENT_MARK) != 0,
+        .born = (word & SEGMENT_BORN) != 0,
+        .rewarm = (word & SEGMENT_REWARM) != 0,
         .n_values = stream->n_values,
     };
-    at += 8;
     if (!ret_entry->mark) {
-        ret_entry->ts_ns = (int64_t)le_get64(at);
-        ret_entry->values = at + 8;
-        at += 8 + stream->n_values * sizeof(float);
+        ret_entry->ts_ns = (int64_t)le_get64(at + 8);
+        ret_entry->values = at + 16;
     }
-    reader->at = at;
+    if (!ret_entry->mark && (word & SEGMENT_MISSING))
+        ret_entry->missing = ret_entry->values + stream->n_values * sizeof(float);
+    reader->at = at + reader_entry_bytes(stream, word);
     return 1;
 }
 
 void celltap_journal_entry_values(const struct celltap_journal_entry *entry, float *ret_values)
 {
     le_get_floats(entry->values, ret_values, entry->n_values);
+}
+
+void celltap_journal_entry_sensed(const struct celltap_journal_entry *entry, float *ret_values)
+{
+    le_get_floats(entry->values, ret_values, entry->n_values);
+    for (size_t i = 0; entry->missing != NULL && i < entry->n_values; i++)
+        if (entry->missing[i / 8] >> i % 8 & 1)
+            ret_values[i] = NAN;
 }
 
 /* ---- records ------------------------------------------------------------------------------ */

@@ -8,6 +8,9 @@
  * before the first one with known states cannot be replayed, and the error says from where on it
  * can.  With another model the snapshots are of no use: it runs from the stream's oldest reset.
  *
+ * A watched stream is watched here too, with the detector that the journal has of it: its states are
+ * known from a snapshot, or from a frame at which its detector begins.  Another model is not.
+ *
  * Memory is that of one record, one snapshot, one model; however long the range. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,20 +27,22 @@ struct celltap_replay {
     bool by_time, fixed_model;
     uint64_t from_seq, to_seq;
     int64_t from_ts, to_ts;
-    celltap_journal_reader *reader; /* owned */
-    celltap_model *model;           /* ref; NULL: not known yet */
-    celltap_stream *stream;         /* owned */
-    celltap_panel *panel;           /* owned */
-    float *values;                  /* [n_values] owned */
-    uint64_t model_hash;            /* of the frames whose states these are */
-    uint64_t seq;                   /* of the last frame in them; if has_seq */
-    bool has_seq, known, reset_next, done;
-    bool of_snapshot;      /* seq is still the snapshot's */
-    bool in_record;        /* entries may be left of the record */
-    bool missed;           /* a frame of the range was without known states */
-    uint64_t held_from;    /* the first seq of the range with known states; 0: none seen */
-    uint64_t start;        /* position where reading began */
-    const char *directory; /* in this allocation, as is name */
+    celltap_journal_reader *reader;     /* owned */
+    celltap_model *model;               /* ref; NULL: not known yet */
+    celltap_journal_detector *detector; /* owned; NULL: the stream is not watched */
+    celltap_stream *stream;             /* owned */
+    celltap_panel *panel;               /* owned */
+    float *values;                      /* [n_values] owned */
+    uint64_t model_hash, detector_hash; /* of the frames whose states these are */
+    uint64_t seq;                       /* of the last frame in them; if has_seq */
+    bool has_seq, known, done;
+    bool reset_next, rewarm_next; /* before the next frame */
+    bool of_snapshot;             /* seq is still the snapshot's */
+    bool in_record;               /* entries may be left of the record */
+    bool missed;                  /* a frame of the range was without known states */
+    uint64_t held_from;           /* the first seq of the range with known states; 0: none seen */
+    uint64_t start;               /* position where reading began */
+    const char *directory;        /* in this allocation, as is name */
     char *name;
 };
 
@@ -58,8 +63,10 @@ static void replay_drop_model(struct celltap_replay *replay)
     celltap_panel_free(replay->panel);
     celltap_stream_free(replay->stream);
     celltap_model_unref(replay->model);
+    celltap_journal_detector_free(replay->detector);
     alloc_free(replay->values);
     replay->panel = NULL;
+    replay->detector = NULL;
     replay->stream = NULL;
     replay->model = NULL;
     replay->values = NULL;
@@ -80,7 +87,7 @@ static int replay_take_model(struct celltap_replay *replay, celltap_model *model
     return code;
 }
 
-static int replay_load_model(struct celltap_replay *replay, uint64_t hash,
+static int replay_load_model(struct celltap_replay *replay, uint64_t hash, uint64_t detector_hash,
                              struct celltap_journal_error *reterr)
 {
     celltap_model *model;
@@ -88,8 +95,16 @@ static int replay_load_model(struct celltap_replay *replay, uint64_t hash,
     if (code != 0)
         return code;
     replay->model_hash = hash;
+    replay->detector_hash = detector_hash;
     code = replay_take_model(replay, model);
-    return code == 0 ? 0 : folder_fail(reterr, code, 0, "out of memory");
+    if (code == 0 && detector_hash != 0) {
+        code = celltap_journal_load_detector(replay->files, replay->directory, detector_hash,
+                                             &replay->detector, reterr);
+        if (code != 0)
+            return code;
+        code = celltap_journal_detector_watch(replay->detector, replay->stream);
+    }
+    return code == 0 ? 0 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
 }
 
 enum replay_place { REPLAY_ABSENT, REPLAY_BEFORE, REPLAY_NOT_BEFORE };
@@ -115,7 +130,7 @@ static int replay_take_states(struct celltap_replay *replay, const celltap_snaps
     struct celltap_snapshot_stream stream;
     if (replay_find_stream(replay, snapshot, &stream) != REPLAY_BEFORE)
         return CELLTAP_EGONE;
-    int code = replay_load_model(replay, stream.model_hash, reterr);
+    int code = replay_load_model(replay, stream.model_hash, stream.detector_hash, reterr);
     if (code == 0)
         code = celltap_stream_load(replay->stream, stream.state, stream.state_bytes);
     if (code != 0)
@@ -124,6 +139,7 @@ static int replay_take_states(struct celltap_replay *replay, const celltap_snaps
     replay->has_seq = true;
     replay->known = replay->of_snapshot = true;
     replay->reset_next = stream.reset_next;
+    replay->rewarm_next = stream.rewarm_next;
     replay->start = celltap_snapshot_position(snapshot);
     return 0;
 }
@@ -257,28 +273,52 @@ static int replay_gone(struct celltap_replay *replay, uint64_t afresh,
                        replay->name, replay->held_from);
 }
 
+/* The model and the detector that the frame is for. */
+static int replay_prepare_model(struct celltap_replay *replay,
+                                const struct celltap_journal_entry *entry,
+                                struct celltap_journal_error *reterr)
+{
+    if (replay->fixed_model || (replay->model != NULL && entry->model_hash == replay->model_hash &&
+                                entry->detector_hash == replay->detector_hash))
+        return 0;
+    return replay_load_model(replay, entry->model_hash, entry->detector_hash, reterr);
+}
+
 /* Brings the states to what the frame expects before it.  1: step it, 0: its states are unknown. */
 static int replay_prepare(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
                           struct celltap_journal_error *reterr)
 {
-    bool afresh = entry->reset || replay->reset_next;
-    replay->reset_next = false;
-    if (!replay->fixed_model &&
-        (replay->model == NULL || entry->model_hash != replay->model_hash)) {
-        int code = replay_load_model(replay, entry->model_hash, reterr);
-        if (code != 0)
-            return code;
-    }
-    if (entry->n_values != celltap_model_n_values(replay->model))
+    bool rewarm = entry->rewarm || replay->rewarm_next, afresh = entry->reset || replay->reset_next;
+    replay->reset_next = replay->rewarm_next = false;
+    int code = replay_prepare_model(replay, entry, reterr);
+    if (code != 0)
+        return code;
+    if (entry->n_values != celltap_stream_n_values(replay->stream))
         return folder_fail(reterr, CELLTAP_ELENGTH, 0,
                            "%s has frames of %zu values at seq %" PRIu64 ", the model takes %zu",
                            replay->name, entry->n_values, entry->seq,
-                           celltap_model_n_values(replay->model));
-    if (afresh) {
+                           celltap_stream_n_values(replay->stream));
+    if (rewarm)
+        celltap_stream_rewarm(replay->stream);
+    else if (replay->detector != NULL && entry->born)
+        celltap_journal_detector_begin(replay->detector, replay->stream);
+    else if (afresh)
         celltap_stream_reset(replay->stream);
-        replay->known = true;
-    }
+    replay->known |= replay->detector != NULL ? entry->born || rewarm : afresh;
     return replay->known;
+}
+
+/* 1, or CELLTAP_ENOMEM. */
+static int replay_step(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
+                       struct celltap_journal_error *reterr)
+{
+    if (replay->detector != NULL)
+        celltap_journal_entry_sensed(entry, replay->values);
+    else
+        celltap_journal_entry_values(entry, replay->values);
+    celltap_stream_at(replay->stream, entry->ts_ns);
+    int code = celltap_step(replay->panel, replay->stream, replay->values, entry->n_values);
+    return code == 0 ? 1 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
 }
 
 /* One frame of the stream.  1: it is of the range and stepped, 0: go on. */
@@ -309,17 +349,18 @@ static int replay_frame(struct celltap_replay *replay, const struct celltap_jour
     }
     if (replay->missed && !before)
         return replay_gone(replay, entry->seq, reterr);
-    celltap_journal_entry_values(entry, replay->values);
-    celltap_step(replay->panel, replay->stream, replay->values, entry->n_values);
-    if (before || replay_is_behind(replay, entry->seq, entry->ts_ns))
-        return 0;
+    code = replay_step(replay, entry, reterr);
+    if (code < 0 || before || replay_is_behind(replay, entry->seq, entry->ts_ns))
+        return code < 0 ? code : 0;
     *ret_step = (struct celltap_replay_step){
         .seq = entry->seq,
         .ts_ns = entry->ts_ns,
         .model_hash = replay->fixed_model ? 0 : replay->model_hash,
         .model = replay->model,
         .panel = replay->panel,
+        .stream = replay->stream,
         .values = replay->values,
+        .n_values = entry->n_values,
     };
     return 1;
 }
@@ -355,8 +396,10 @@ int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_
         while (!replay->done && celltap_journal_entry_next(replay->reader, &entry) == 1) {
             if (!replay_is_mine(replay, &entry))
                 continue;
-            if (entry.mark && replay->has_seq && entry.seq == replay->seq)
+            if (entry.mark && replay->has_seq && entry.seq == replay->seq) {
                 replay->reset_next = true;
+                replay->rewarm_next |= entry.rewarm;
+            }
             int code = replay_frame(replay, &entry, ret_step, reterr);
             if (code != 0)
                 return code;

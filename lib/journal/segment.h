@@ -2,8 +2,9 @@
  *
  *     head     | "CELLTAPJ" | crc 4 | version 4 | position 8 | synced 8 | epoch 8 |
  *     record   | "CTR1" | crc 4 | n_bytes 4 | n_entries 4 | position 8 | synced 8 | entries ... |
- *     entry    | ix + flags 4 | [define: hash 8, n_values 4, name_bytes 1, name] | seq 8 |
- *              | [no mark: ts 8, values 4 each] |
+ *     entry    | ix + flags 4 | [define: hash 8, n_values 4, name_bytes 1, name] |
+ *              | [define, watched: hash 8] | seq 8 | [no mark: ts 8, values 4 each] |
+ *              | [missing: a bit for each value] |
  *
  * The CRC is of everything behind it.  Nothing here allocates or can fail but by its input. */
 #ifndef LIB_JOURNAL_SEGMENT_H
@@ -21,7 +22,11 @@
 #define SEGMENT_RESET       (UINT32_C(1) << 24)
 #define SEGMENT_MARK        (UINT32_C(1) << 25)
 #define SEGMENT_DEFINE      (UINT32_C(1) << 26)
-#define SEGMENT_FLAGS       (SEGMENT_RESET | SEGMENT_MARK | SEGMENT_DEFINE)
+#define SEGMENT_WATCHED     (UINT32_C(1) << 27)
+#define SEGMENT_MISSING     (UINT32_C(1) << 28)
+#define SEGMENT_REWARM      (UINT32_C(1) << 29)
+#define SEGMENT_BORN        (UINT32_C(1) << 30)
+#define SEGMENT_FLAGS       (UINT32_C(0x7f) << 24) /* all of them */
 
 struct segment_head {
     uint64_t position, synced, epoch;
@@ -31,6 +36,12 @@ struct segment_record {
     uint32_t n_bytes, n_entries;
     uint64_t position, synced;
 };
+
+/* Bytes that say which of n values are missing. */
+static inline size_t segment_mask_bytes(size_t n_values)
+{
+    return (n_values + 7) / 8;
+}
 
 void segment_put_head(unsigned char *ret_bytes, const struct segment_head *head);
 void segment_put_record(unsigned char *bytes, const struct segment_record *record);

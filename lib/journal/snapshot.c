@@ -3,7 +3,7 @@
  *     | "CELLTAPS" | crc 4 | version 4 | n_bytes 8 | position 8 | epoch 8 | n_streams 8 | streams
  *
  *     stream   | hash 8 | seq 8 | ts 8 | frames 8 | duplicates 8 | gaps 8 | flags 4 | n_held 4 |
- *              | state_bytes 4 | name_bytes 1 | name | held, 4 each | state |
+ *              | state_bytes 4 | name_bytes 1 | name | [watched: hash 8] | held, 4 each | state |
  *
  * Little-endian; the CRC is of everything behind it.  Streams may be put while frames go on: each
  * carries the seq of its own states, and whoever replays leaves out what a stream has already.  A
@@ -19,7 +19,10 @@
 #define SNAPSHOT_VERSION     1
 #define SNAPSHOT_HEAD_BYTES  48
 #define SNAPSHOT_STREAM_HEAD 61
-#define SNAPSHOT_RESET       1u
+#define SNAPSHOT_RESET       1u /* flags */
+#define SNAPSHOT_WATCHED     2u
+#define SNAPSHOT_REWARM      4u
+#define SNAPSHOT_BORN        8u
 #define SNAPSHOT_BYTES       ((size_t)64 * 1024) /* to begin with */
 
 struct celltap_snapshot {
@@ -71,12 +74,19 @@ static int snapshot_make_room(struct celltap_snapshot *snapshot, size_t n_bytes)
     return 0;
 }
 
+static uint32_t snapshot_flags(const struct celltap_snapshot_stream *stream)
+{
+    return (stream->reset_next ? SNAPSHOT_RESET : 0) | (stream->rewarm_next ? SNAPSHOT_REWARM : 0) |
+           (stream->born_next ? SNAPSHOT_BORN : 0) |
+           (stream->detector_hash != 0 ? SNAPSHOT_WATCHED : 0);
+}
+
 int celltap_snapshot_put(celltap_snapshot *snapshot, const struct celltap_snapshot_stream *stream,
                          const celltap_stream *state)
 {
     size_t held_bytes = stream->n_held * sizeof(float);
-    int code = snapshot_make_room(snapshot, SNAPSHOT_STREAM_HEAD + stream->name_bytes + held_bytes +
-                                                stream->state_bytes);
+    int code = snapshot_make_room(snapshot, SNAPSHOT_STREAM_HEAD + stream->name_bytes + 8 +
+                                                held_bytes + stream->state_bytes);
     if (code != 0)
         return code;
     unsigned char *at = snapshot->bytes + snapshot->n_bytes;
@@ -84,12 +94,16 @@ int celltap_snapshot_put(celltap_snapshot *snapshot, const struct celltap_snapsh
                                  stream->n_frames,   stream->n_duplicates, stream->n_gaps};
     for (size_t i = 0; i < 6; i++, at += 8)
         le_put64(at, numbers[i]);
-    le_put32(at, stream->reset_next ? SNAPSHOT_RESET : 0);
+    le_put32(at, snapshot_flags(stream));
     le_put32(at + 4, (uint32_t)stream->n_held);
     le_put32(at + 8, (uint32_t)stream->state_bytes);
     at[12] = (unsigned char)stream->name_bytes;
     memcpy(at + 13, stream->name, stream->name_bytes);
     at += 13 + stream->name_bytes;
+    if (stream->detector_hash != 0) {
+        le_put64(at, stream->detector_hash);
+        at += 8;
+    }
     for (size_t i = 0; i < stream->n_held; i++, at += sizeof(float)) {
         float value;
         memcpy(&value, stream->held + i * sizeof value, sizeof value);
@@ -148,14 +162,20 @@ static size_t snapshot_get(const unsigned char *at, size_t n_bytes,
         .n_duplicates = le_get64(at + 32),
         .n_gaps = le_get64(at + 40),
         .reset_next = (le_get32(at + 48) & SNAPSHOT_RESET) != 0,
+        .rewarm_next = (le_get32(at + 48) & SNAPSHOT_REWARM) != 0,
+        .born_next = (le_get32(at + 48) & SNAPSHOT_BORN) != 0,
         .n_held = le_get32(at + 52),
         .state_bytes = le_get32(at + 56),
         .name_bytes = at[60],
         .name = (const char *)at + SNAPSHOT_STREAM_HEAD,
     };
-    size_t size = SNAPSHOT_STREAM_HEAD + ret_stream->name_bytes +
-                  ret_stream->n_held * sizeof(float) + ret_stream->state_bytes;
-    ret_stream->held = at + SNAPSHOT_STREAM_HEAD + ret_stream->name_bytes;
+    size_t head = SNAPSHOT_STREAM_HEAD + ret_stream->name_bytes, hash_at = head;
+    bool is_watched = (le_get32(at + 48) & SNAPSHOT_WATCHED) != 0;
+    head += is_watched ? 8 : 0;
+    size_t size = head + ret_stream->n_held * sizeof(float) + ret_stream->state_bytes;
+    if (is_watched && head <= n_bytes)
+        ret_stream->detector_hash = le_get64(at + hash_at);
+    ret_stream->held = at + head;
     ret_stream->state = ret_stream->held + ret_stream->n_held * sizeof(float);
     return size <= n_bytes ? size : 0;
 }

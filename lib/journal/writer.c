@@ -10,6 +10,7 @@
  * have lost what was written (the kernel forgets dirty pages then), so `written` goes back to
  * `synced` and everything behind it is written again from memory.  A new segment is begun by its
  * head in the tail; its file is made by the write.  Files stay open until they are synced. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 #include "lib/journal/le.h"
 #include "lib/journal/segment.h"
 
-#define WRITER_ENTRY_MAX  (4 + 8 + 4 + 1 + 255 + 8 + 8) /* bytes of an entry without values */
+#define WRITER_ENTRY_MAX  (4 + 8 + 4 + 1 + 255 + 8 + 8 + 8) /* bytes of an entry without values */
 #define WRITER_FILES      CELLTAP_JOURNAL_SYNC_FILES
 #define WRITER_TAIL_BYTES ((size_t)64 * 1024)  /* to begin with */
 #define WRITER_IDLE_BYTES ((size_t)256 * 1024) /* an empty tail larger than this is given back */
@@ -152,8 +153,8 @@ static void writer_begin_record(struct celltap_journal_writer *writer)
 int celltap_journal_reserve(celltap_journal_writer *writer,
                             const struct celltap_journal_stream *stream)
 {
-    size_t n_bytes = stream->n_values * sizeof(float) + WRITER_ENTRY_MAX + SEGMENT_HEAD_BYTES +
-                     SEGMENT_RECORD_HEAD;
+    size_t n_bytes = stream->n_values * sizeof(float) + segment_mask_bytes(stream->n_values) +
+                     WRITER_ENTRY_MAX + SEGMENT_HEAD_BYTES + SEGMENT_RECORD_HEAD;
     if (!writer->has_segment && writer->n_open == WRITER_FILES)
         return CELLTAP_ENOMEM;
     if (writer->in_record && writer->tail_bytes - writer->record_at + n_bytes > SEGMENT_RECORD_MAX)
@@ -170,7 +171,7 @@ static unsigned char *writer_put_entry(struct celltap_journal_writer *writer,
     struct celltap_journal_place *place = stream->place;
     if (place->segment != writer->segment + 1) {
         *place = (struct celltap_journal_place){writer->segment + 1, writer->n_streams++};
-        flags |= SEGMENT_DEFINE;
+        flags |= SEGMENT_DEFINE | (stream->detector_hash != 0 ? SEGMENT_WATCHED : 0);
     }
     unsigned char *at = writer->tail + writer->tail_bytes;
     le_put32(at, place->ix | flags);
@@ -182,25 +183,60 @@ static unsigned char *writer_put_entry(struct celltap_journal_writer *writer,
         memcpy(at + 13, stream->name, stream->name_bytes);
         at += 13 + stream->name_bytes;
     }
+    if (flags & SEGMENT_WATCHED) {
+        le_put64(at, stream->detector_hash);
+        at += 8;
+    }
     le_put64(at, seq);
     writer->n_entries++;
     return at + 8;
 }
 
-void celltap_journal_put(celltap_journal_writer *writer,
-                         const struct celltap_journal_stream *stream, uint64_t seq, int64_t ts_ns,
-                         bool reset, const float *values)
+static bool writer_any_missing(const struct celltap_journal_frame *frame, size_t n_values)
 {
-    unsigned char *at = writer_put_entry(writer, stream, reset ? SEGMENT_RESET : 0, seq);
-    le_put64(at, (uint64_t)ts_ns);
-    le_put_floats(at + 8, values, stream->n_values);
-    writer->tail_bytes = (size_t)(at + 8 + stream->n_values * sizeof(float) - writer->tail);
+    for (size_t i = 0; frame->sensed != NULL && i < n_values; i++)
+        if (isnan(frame->sensed[i]))
+            return true;
+    return false;
+}
+
+static unsigned char *writer_put_missing(unsigned char *at, const float *sensed, size_t n_values)
+{
+    size_t n_bytes = segment_mask_bytes(n_values);
+    memset(at, 0, n_bytes);
+    for (size_t i = 0; i < n_values; i++)
+        if (isnan(sensed[i]))
+            at[i / 8] = (unsigned char)(at[i / 8] | 1u << i % 8);
+    return at + n_bytes;
+}
+
+void celltap_journal_put(celltap_journal_writer *writer,
+                         const struct celltap_journal_stream *stream,
+                         const struct celltap_journal_frame *frame)
+{
+    uint32_t flags = frame->reset ? SEGMENT_RESET : 0;
+    if (stream->detector_hash != 0) {
+        flags |= frame->born ? SEGMENT_BORN : 0;
+        flags |= frame->rewarm ? SEGMENT_REWARM : 0;
+        flags |= writer_any_missing(frame, stream->n_values) ? SEGMENT_MISSING : 0;
+    }
+    unsigned char *at = writer_put_entry(writer, stream, flags, frame->seq);
+    le_put64(at, (uint64_t)frame->ts_ns);
+    le_put_floats(at + 8, frame->values, stream->n_values);
+    at += 8 + stream->n_values * sizeof(float);
+    if (flags & SEGMENT_MISSING)
+        at = writer_put_missing(at, frame->sensed, stream->n_values);
+    writer->tail_bytes = (size_t)(at - writer->tail);
 }
 
 void celltap_journal_put_reset(celltap_journal_writer *writer,
-                               const struct celltap_journal_stream *stream, uint64_t seq)
+                               const struct celltap_journal_stream *stream, uint64_t seq,
+                               bool rewarm)
 {
-    unsigned char *at = writer_put_entry(writer, stream, SEGMENT_MARK, seq);
+    uint32_t flags = SEGMENT_MARK;
+    if (rewarm && stream->detector_hash != 0)
+        flags |= SEGMENT_REWARM;
+    unsigned char *at = writer_put_entry(writer, stream, flags, seq);
     writer->tail_bytes = (size_t)(at - writer->tail);
 }
 

@@ -1,6 +1,7 @@
 """journal.py - a reader of the journal, written from celltap-journal(7) and from nothing else.
 
-    for entry in read(directory):      dict(stream, hash, seq, ts, reset, mark, values)
+    for entry in read(directory):      dict(stream, hash, detector, seq, ts, reset, mark, born,
+                                            rewarm, values, missing)
     snapshot(path)                     {"position", "streams": {name: dict(seq, state, ...)}}
 
 Reads records up to the first that is not whole.
@@ -56,16 +57,24 @@ def entries(data, at, n_entries, streams):
             model, n_values, n_name = struct.unpack_from("<QIB", data, at)
             at += 13
             assert word & 0xFFFFFF == len(streams)
-            streams.append((data[at:at + n_name].decode(), model, n_values))
+            name, detector = data[at:at + n_name].decode(), 0
             at += n_name
-        name, model, n_values = streams[word & 0xFFFFFF]
-        entry = dict(stream=name, hash=model, reset=bool(word & 1 << 24),
-                     mark=bool(word & 1 << 25), seq=struct.unpack_from("<Q", data, at)[0])
+            if word & 1 << 27:
+                detector, = struct.unpack_from("<Q", data, at)
+                at += 8
+            streams.append((name, model, detector, n_values))
+        name, model, detector, n_values = streams[word & 0xFFFFFF]
+        entry = dict(stream=name, hash=model, detector=detector, reset=bool(word & 1 << 24),
+                     mark=bool(word & 1 << 25), rewarm=bool(word & 1 << 29),
+                     born=bool(word & 1 << 30), seq=struct.unpack_from("<Q", data, at)[0])
         at += 8
         if not entry["mark"]:
             entry["ts"], = struct.unpack_from("<q", data, at)
             entry["values"] = data[at + 8:at + 8 + 4 * n_values]
             at += 8 + 4 * n_values
+            mask = data[at:at + (n_values + 7) // 8] if word & 1 << 28 else b""
+            at += len(mask)
+            entry["missing"] = [i for i in range(8 * len(mask)) if mask[i // 8] >> i % 8 & 1]
         yield entry
 
 
@@ -110,10 +119,14 @@ def snapshot(file_path):
         at += 61
         name = data[at:at + n_name].decode()
         at += n_name
+        detector = 0
+        if flags & 2:
+            detector, = struct.unpack_from("<Q", data, at)
+            at += 8
         held = data[at:at + 4 * n_held]
         at += 4 * n_held
-        streams[name] = dict(hash=model, seq=seq, ts=ts, frames=frames, reset_next=flags & 1,
-                             held=held, state=data[at:at + n_state])
+        streams[name] = dict(hash=model, detector=detector, seq=seq, ts=ts, frames=frames,
+                             reset_next=flags & 1, held=held, state=data[at:at + n_state])
         at += n_state
     assert at == len(data)
     return {"position": position, "epoch": epoch, "streams": streams}

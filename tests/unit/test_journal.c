@@ -53,8 +53,9 @@ static void feeder_put(struct feeder *feeder)
         .place = &feeder->places[s],
     };
     ck_assert_int_eq(celltap_journal_reserve(feeder->writer, &stream), 0);
-    celltap_journal_put(feeder->writer, &stream, k / N_STREAMS + 1, (int64_t)k, k < N_STREAMS,
-                        values);
+    struct celltap_journal_frame frame = {
+        .seq = k / N_STREAMS + 1, .ts_ns = (int64_t)k, .reset = k < N_STREAMS, .values = values};
+    celltap_journal_put(feeder->writer, &stream, &frame);
 }
 
 /* As a sync beside the loop: frames may come between its parts. */
@@ -188,9 +189,10 @@ START_TEST(test_frame_of_16_values_at_64_a_turn_then_costs_at_most_88_bytes)
         for (size_t i = 0; i < 64; i++) {
             char name[16];
             snprintf(name, sizeof name, "stream/%zu", i);
-            struct celltap_journal_stream stream = {name, strlen(name), 1, 16, &places[i]};
+            struct celltap_journal_stream stream = {name, strlen(name), 1, 0, 16, &places[i]};
+            struct celltap_journal_frame frame = {.seq = turn + 1, .values = values};
             ck_assert_int_eq(celltap_journal_reserve(feeder.writer, &stream), 0);
-            celltap_journal_put(feeder.writer, &stream, turn + 1, 0, false, values);
+            celltap_journal_put(feeder.writer, &stream, &frame);
         }
         celltap_journal_commit(feeder.writer);
         ck_assert_int_eq(celltap_journal_write(feeder.writer, NULL), 0);
@@ -369,7 +371,7 @@ START_TEST(test_memory_when_it_is_out_then_no_half_frame)
 {
     struct feeder feeder;
     struct disk *disk = disk_new();
-    struct celltap_journal_stream stream = {"a", 1, 1, 1 << 20, &feeder.places[0]};
+    struct celltap_journal_stream stream = {"a", 1, 1, 0, 1 << 20, &feeder.places[0]};
     int code;
     long alive = alloc_n_alive();
     feeder_open(&feeder, disk, 300);
