@@ -29,7 +29,7 @@ struct lstm_job {
     size_t weights_at; /* offset into a block */
 };
 
-static void lstm_take(struct lstm_job *job, struct piece piece)
+INLINE void lstm_take(struct lstm_job *job, struct piece piece)
 {
     size_t n_inputs = job->lstm->n_inputs;
     struct piece px = piece_cut(piece, 0, n_inputs), ph = piece_cut(piece, n_inputs, job->n_k);
@@ -69,8 +69,8 @@ static void lstm_general(const struct lstm_job *job, float *column, float *c_sta
     vf_store(c_state + unit, c);
 }
 
-/* The usual functions of a block, from sums in registers. */
-INLINE void lstm_usual(const size_t *out_at, const vf *sums, float *column, float *c_state)
+/* The usual functions of a block, from sums in registers; returns c, and o in its sum's place. */
+INLINE vf lstm_usual(const size_t *out_at, vf *sums, float *column, float *c_state)
 {
     vf none = vf_set1(0);
     vf i = fn_sigmoid(sums[LSTM_I], none, none), g = fn_tanh(sums[LSTM_G], none, none);
@@ -82,6 +82,13 @@ INLINE void lstm_usual(const size_t *out_at, const vf *sums, float *column, floa
     vf_store(column + out_at[LSTM_OUT_O], o);
     vf_store(column + out_at[LSTM_OUT_C], c);
     vf_store(c_state, c);
+    sums[LSTM_O] = o;
+    return c;
+}
+
+INLINE vf lstm_h(vf o, vf c)
+{
+    return flush(vf_mul(o, fn_tanh(c, c, c)));
 }
 
 /* One piece of N blocks of units for C columns. */
@@ -110,16 +117,27 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, x, job->n_x);
     weights += job->n_x * row;
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, h, job->n_h);
+    if (job->ends && job->usual) {
+        vf cs[TILE_SUMS / LSTM_SUMS];
+        EACH (c, C)
+            EACH (n, N)
+                cs[n] = lstm_usual(out_at, sums + (c * N + n) * LSTM_SUMS,
+                                   column + c * stride + n * KERNEL_LANES,
+                                   states[c] + c_at + unit + n * KERNEL_LANES);
+        if (C == 1 && N == job->n_blocks)
+            EACH (n, N) {
+                vf y = lstm_h(sums[n * LSTM_SUMS + LSTM_O], cs[n]);
+                vf_store(column + out_at[LSTM_OUT_H] + n * KERNEL_LANES, y);
+                vf_store(states[0] + job->panel->state_at + n * KERNEL_LANES, y);
+            }
+        return;
+    }
     EACH (c, C)
         EACH (n, N) {
-            float *to = column + c * stride, *c_state = states[c] + c_at + unit;
-            vf *z = sums + (c * N + n) * LSTM_SUMS;
-            if (job->ends && job->usual) {
-                lstm_usual(out_at, z, to + n * KERNEL_LANES, c_state + n * KERNEL_LANES);
-                continue;
-            }
+            float *to = column + c * stride;
             EACH (s, LSTM_SUMS)
-                vf_store(to + out_at[lstm_out[s]] + n * KERNEL_LANES, z[s]);
+                vf_store(to + out_at[lstm_out[s]] + n * KERNEL_LANES,
+                         sums[(c * N + n) * LSTM_SUMS + s]);
             if (job->ends)
                 lstm_general(job, to, states[c] + c_at, unit + n * KERNEL_LANES);
         }
@@ -155,8 +173,10 @@ INLINE void lstm_finish_column(const struct lstm_job *job, size_t ix, bool usual
     float *h = column + out_at[LSTM_OUT_H];
     for (size_t unit = 0, n = job->n_blocks * KERNEL_LANES; unit < n; unit += KERNEL_LANES) {
         vf y = vf_load(c + unit);
-        y = usual ? fn_tanh(y, y, y) : apply(&job->lstm->h, y);
-        y = flush(vf_mul(vf_load(o + unit), y));
+        if (usual)
+            y = lstm_h(vf_load(o + unit), y);
+        else
+            y = flush(vf_mul(vf_load(o + unit), apply(&job->lstm->h, y)));
         vf_store(h + unit, y);
         vf_store(state + unit, y);
     }
@@ -172,12 +192,14 @@ static void lstm_finish(const struct lstm_job *job, size_t from, size_t to)
             lstm_finish_column(job, ix, false);
 }
 
+/* Up to 3 blocks are one tile, which has done all. */
 static void lstm_one_column(struct lstm_job *job)
 {
-    lstm_take(job, (struct piece){0, job->n_k});
     for (size_t b = 0, n; b < job->n_blocks; b += n) {
         n = tile_blocks(job->n_blocks - b, 2);
         lstm_blocks_tiles[n - 1](job, 0, b);
+        if (n == job->n_blocks && job->usual)
+            return;
     }
     lstm_finish(job, 0, 1);
 }
@@ -201,16 +223,16 @@ static void lstm_columns(const struct lstm_job *job, size_t from, size_t to)
 static void lstm_step(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
 {
     size_t n_k = lstm->n_inputs + lstm->n_units, row = LSTM_SUMS * KERNEL_LANES;
-    struct lstm_job job = {
-        .lstm = lstm,
-        .panel = panel,
-        .n_k = n_k,
-        .n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES,
-        .block_step = n_k * row,
-        .padded = (lstm->n_units + 15) / 16 * 16,
-        .usual = lstm_is_usual(lstm),
-    };
+    struct lstm_job job;
+    job.lstm = lstm;
+    job.panel = panel;
+    job.n_k = n_k;
+    job.n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES;
+    job.block_step = n_k * row;
+    job.padded = (lstm->n_units + 15) / 16 * 16;
+    job.usual = lstm_is_usual(lstm);
     if (panel->n_columns == 1) {
+        lstm_take(&job, (struct piece){0, n_k});
         lstm_one_column(&job);
         return;
     }
