@@ -1,0 +1,281 @@
+#!/usr/bin/python3
+"""44_detector.py - this proves that a score depends on the frames alone.
+
+Whatever happens while a detector learns (frames that come meanwhile, other streams, threads, kill
+-9 and recovery, SIGTERM, snapshots, a reload, a reset) the scores have the bits that `celltap score`
+prints of the same csv; missing values and the clock included.
+"""
+import contextlib
+import math
+import os
+import random
+import signal
+import struct
+import sys
+import tempfile
+
+import numpy
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import cases
+import celltap
+import daemon as D
+import sp
+
+UNITS, WARMUP, N = 16, 60, 200
+HOUR = 3600
+START = 1500000000
+
+
+def series(seed, n=N):
+    """Frames of two values, None where one is missing, with a jump."""
+    noise = random.Random(seed)
+    rows = [[50 + 9 * math.sin(t / 5.3) + noise.random() + (60 if t == n - 20 else 0),
+             7 + math.cos(t / 11) + noise.random()] for t in range(n)]
+    for t in range(0, n, 17):
+        rows[t][t % 2] = None
+    return [[v if v is None else struct.unpack("<f", struct.pack("<f", v))[0] for v in row]
+            for row in rows]
+
+
+def expected(directory, rows, *options, first=0):
+    """{seq: (score, g, level, alarm)} by `celltap score`."""
+    path = os.path.join(directory, "data.csv")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("time,a,b\n")
+        for t, row in enumerate(rows):
+            cells = ["" if v is None else repr(v) for v in row]
+            file.write("%d,%s\n" % (START + HOUR * (first + t), ",".join(cells)))
+    out = celltap.run("score", "builtin:reservoir", path, "--warmup", str(WARMUP), "--units",
+                      str(UNITS), "--clock", "day", *options).out
+    lines = [line.split(",") for line in out.splitlines()[1:]]
+    return {first + int(line[0]): tuple(float(cell) for cell in line[2:]) for line in lines}
+
+
+def verdict(record):
+    return (record["score"], record["g"], record["level"], float(record["alarm"]))
+
+
+def check(got, wanted, what):
+    for seq, scores in got.items():
+        cases.same(scores, wanted[seq], (what, seq))
+
+
+def model(**more):
+    detector = dict({"warmup": WARMUP, "clock": "day"}, **more)
+    return {"name": "any", "file": "builtin:reservoir", "units": UNITS, "streams": ["*"],
+            "detector": detector}
+
+
+def config(daemon, detector=None, **more):
+    return daemon.default(
+        models=[model(**(detector or {}))],
+        taps=[{"name": "scores", "kind": "scores", "listen": [daemon.url("scores")]},
+              {"name": "all", "listen": [daemon.url("all")], "layers": ["reservoir"],
+               "tensors": ["c"]}], **more)
+
+
+def frames(stream, rows, first=0):
+    return [D.frame(stream, row, seq=first + t + 1, ts=(START + HOUR * (first + t)) * 10**9)
+            for t, row in enumerate(rows)]
+
+
+@contextlib.contextmanager
+def daemon_of(detector=None, **more):
+    with D.Daemon(start=False) as daemon:
+        daemon.write(config(daemon, detector, **more))
+        daemon.start()
+        yield daemon
+
+
+def send(daemon, some):
+    with sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+        reply = D.feed(req, some)
+    cases.same(reply["errors"], [], "errors")
+    return reply
+
+
+def take(sub, got, streams, last):
+    """Score records into got[stream][seq] until every stream has its last."""
+    while any(last not in got.setdefault(stream, {}) for stream in streams):
+        for record in D.split(sub.receive())[1]:
+            seqs = got.setdefault(record["stream"], {})
+            assert record["seq"] not in seqs or seqs[record["seq"]] == verdict(record), record
+            assert not seqs or record["seq"] > max(seqs), "out of order"
+            seqs[record["seq"]] = verdict(record)
+    return got
+
+
+def test_scores_when_frames_come_faster_than_it_learns_then_those_of_celltap_score():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        rows = series(1)
+        wanted = expected(folder, rows)
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows))  # all in one turn: most wait for the warm-up
+            got = take(sub, {}, ["s"], N)
+        cases.same(sorted(got["s"]), list(range(1, N + 1)), "seqs")
+        check(got["s"], wanted, "one turn")
+        assert got["s"][N - 19][0] >= 5 and got["s"][N - 19][3] == 1, got["s"][N - 19]
+
+
+def test_scores_when_many_streams_learn_at_once_then_each_as_if_alone():
+    for threads in (1, 4):
+        with tempfile.TemporaryDirectory() as folder, daemon_of(threads=threads) as daemon:
+            some = {"s/%d" % i: series(i % 3) for i in range(30)}
+            wanted = [expected(folder, series(i)) for i in range(3)]
+            with daemon.subscribe(daemon.url("scores")) as sub:
+                packed = {stream: frames(stream, rows) for stream, rows in some.items()}
+                for t in range(0, N, 40):
+                    send(daemon, [packed[stream][k] for k in range(t, t + 40) for stream in some])
+                got = take(sub, {}, some, N)
+            for i, stream in enumerate(some):
+                cases.same(len(got[stream]), N, "records of " + stream)
+                check(got[stream], wanted[i % 3], (threads, stream))
+
+
+def kill_and_start(daemon):
+    daemon.signal(signal.SIGKILL)
+    daemon.wait_end()
+    daemon.start()
+
+
+def test_scores_when_killed_at_any_moment_then_as_if_never():
+    rng = random.Random(5)
+    with tempfile.TemporaryDirectory() as folder:
+        streams = {"a": series(7), "b": series(8)}
+        wanted = {stream: expected(folder, rows) for stream, rows in streams.items()}
+        journal = {"sync": "off", "snapshot_every": 30, "segment_bytes": 4096}
+        with daemon_of(journal=journal) as daemon:
+            got, at = {}, 0
+            while at < N:
+                n = min(rng.choice((5, 20, 30, 70)), N - at)
+                with daemon.subscribe(daemon.url("scores")) as sub:
+                    for _ in range(2):  # the second time they are duplicates, or were lost
+                        send(daemon, [frame for stream, rows in streams.items()
+                                      for frame in frames(stream, rows[at:at + n], at)])
+                    at += n
+                    if rng.random() < 0.5:
+                        take(sub, got, streams, at)
+                if rng.random() < 0.5:
+                    daemon.control("snapshot")
+                if rng.random() < 0.2:
+                    cases.same(daemon.terminate(), 0, "exit code")
+                    daemon.start()
+                elif at < N:
+                    kill_and_start(daemon)
+            with daemon.subscribe(daemon.url("scores")) as sub:
+                more = {stream: rows[:20] for stream, rows in streams.items()}
+                send(daemon, [frame for stream, rows in more.items()
+                              for frame in frames(stream, rows, N)])
+                take(sub, got, streams, N + 20)
+            for stream, rows in streams.items():
+                wanted[stream] = expected(folder, rows + more[stream])
+                check(got[stream], wanted[stream], stream)
+
+
+def activations(sub, n):
+    got = {}
+    while len(got) < n:
+        got.update((record["seq"], record["tensors"]["c"])
+                   for record in D.split(sub.receive())[1])
+    return got
+
+
+def test_replay_when_it_has_learnt_then_the_bits_that_were_published():
+    with tempfile.TemporaryDirectory() as folder, \
+            daemon_of(journal={"snapshot_every": 50, "segment_bytes": 4096}) as daemon:
+        rows = series(11)
+        with daemon.subscribe(daemon.url("all")) as sub:
+            for t in range(0, N, 25):
+                send(daemon, frames("s", rows[t:t + 25], t))
+                daemon.control("snapshot")
+            live = activations(sub, N)
+        kill_and_start(daemon)
+        for name, first, last in (("all", 1, N), ("warm", 20, WARMUP), ("edge", WARMUP, WARMUP + 1),
+                                  ("late", 150, N)):
+            for journal in ((), ("--journal", os.path.join(daemon.directory, "journal"))):
+                out = os.path.join(folder, name + str(len(journal)))
+                celltap.run("replay", "s", "%d..%d" % (first, last), "-o", out, "--layers",
+                            "reservoir", "--control", daemon.url("control"), *journal)
+                values = numpy.load(os.path.join(out, "reservoir", "c.npy"))
+                cases.same([row.tobytes() for row in values],
+                           [live[seq] for seq in range(first, last + 1)], (name, journal))
+
+
+def test_reset_when_it_learns_or_has_learnt_then_recovery_knows():
+    with daemon_of(journal={"sync": "off", "snapshot_every": 10**6}) as daemon:
+        rows = series(12)
+        scores = []
+        for kill in (False, True):
+            stream, got = "k%d" % kill, {}
+            for t in range(0, N, 20):
+                with daemon.subscribe(daemon.url("scores")) as sub:
+                    some = frames(stream, rows[t:t + 20], t)
+                    if t in (40, 140):
+                        some[0] = D.frame(stream, rows[t], seq=t + 1, reset=True,
+                                          ts=(START + HOUR * t) * 10**9)
+                    send(daemon, some)
+                    take(sub, got, [stream], t + 20)
+                if t in (40, 100):
+                    daemon.control("reset", stream=stream)
+                if kill:
+                    kill_and_start(daemon)
+            scores.append(got[stream])
+        cases.same(scores[0], scores[1], "with kills")
+        assert scores[0][N - 19][0] >= 5, "it sees the jump"
+        assert all(scores[0][seq][1] == 0 for seq in range(141, 161)), "quiet after a reset"
+
+
+def test_reload_when_the_detector_changes_then_starts_over_else_goes_on():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        rows = series(13)
+        got = {}
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows[:100]))
+            take(sub, got, ["s"], 100)
+            cases.same(daemon.control("reload")["ok"], True, "reload")
+            send(daemon, frames("s", rows[100:120], 100))
+            take(sub, got, ["s"], 120)
+            check(got["s"], expected(folder, rows[:120]), "the same detector goes on")
+            daemon.write(config(daemon, {"smooth": 4}))
+            reply = daemon.control("reload")
+            assert any("1 start afresh" in line for line in reply["changes"]), reply
+            send(daemon, frames("s", rows[120:], 120))
+            take(sub, got, ["s"], N)
+        after = {seq: scores for seq, scores in got["s"].items() if seq > 120}
+        check(after, expected(folder, rows[120:], "--smooth", "4", first=120), "another one")
+        kill_and_start(daemon)
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows[:20], N))
+            got = take(sub, {}, ["s"], N + 20)
+        check(got["s"], expected(folder, rows[120:] + rows[:20], "--smooth", "4", first=120),
+              "after a recovery across the reload")
+
+
+def test_journal_off_then_scores_all_the_same():
+    with tempfile.TemporaryDirectory() as folder, daemon_of(journal="off") as daemon:
+        rows = series(14)
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows))
+            got = take(sub, {}, ["s"], N)
+        check(got["s"], expected(folder, rows), "without a journal")
+
+
+def test_terminate_when_frames_wait_then_they_are_published_and_saved():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        rows = series(15)
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows))
+            daemon.signal(signal.SIGTERM)
+            got = take(sub, {}, ["s"], N)
+        cases.same(daemon.wait_end(), 0, "exit code")
+        daemon.start()
+        assert "0 frames stepped again" in daemon.log().split("streams go on")[-1], "it was saved"
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows[:20], N))
+            take(sub, got, ["s"], N + 20)
+        check(got["s"], expected(folder, rows + rows[:20]), "across the end")
+
+
+if __name__ == "__main__":
+    cases.run(globals())
