@@ -83,6 +83,18 @@ static void status_journal(const struct control_reply *reply)
         printf("          holding frames back: %s\n", fault);
 }
 
+static void status_detectors(const struct control_reply *reply)
+{
+    const unsigned char *at, *end = reply->end;
+    struct celltap_token detectors;
+    char a[32], b[32], c[32], d[32];
+    if (celltap_map_find(reply->map, end, "detectors", &detectors, &at) < 0)
+        return;
+    printf("detectors %s streams watched, %s warming up; %s alarms now, %s events\n",
+           status_number(at, end, "watched", a), status_number(at, end, "warming", b),
+           status_number(at, end, "alarms", c), status_number(at, end, "events", d));
+}
+
 static void status_models(const struct control_reply *reply)
 {
     const unsigned char *item = NULL, *end = reply->end;
@@ -104,11 +116,12 @@ static void status_taps(const struct control_reply *reply)
 {
     const unsigned char *item = NULL, *url = NULL, *end = reply->end;
     size_t n = control_items(reply->map, end, "taps", &item);
-    char name[128], text[512], a[32], b[32], c[32], d[32];
+    char name[128], kind[32], text[512], a[32], b[32], c[32], d[32];
     for (size_t i = 0; i < n; i++) {
         struct celltap_token token;
-        printf("tap       %s: %s subscribers, %s records, %s messages, %s bytes\n",
+        printf("tap       %s: %s, %s subscribers, %s records, %s messages, %s bytes\n",
                control_text(item, end, "name", name, sizeof name),
+               control_text(item, end, "kind", kind, sizeof kind),
                status_number(item, end, "subscribers", a), status_number(item, end, "records", b),
                status_number(item, end, "messages", c), status_number(item, end, "bytes", d));
         for (size_t j = control_items(item, end, "urls", &url); j > 0; j--) {
@@ -135,6 +148,7 @@ static void status_print(const struct control_reply *reply)
     printf("config    %s\n", control_text(map, end, "config", config, sizeof config));
     status_frames(reply);
     status_journal(reply);
+    status_detectors(reply);
     status_models(reply);
     status_taps(reply);
 }
@@ -178,7 +192,7 @@ static const struct opts_row STATUS_ROWS[] = {
 const struct command status_command = {
     .name = "status",
     .arguments = "",
-    .sentence = "What the daemon is doing: frames, rejects, journal, models, taps.",
+    .sentence = "What the daemon is doing: frames, journal, detectors, models, taps.",
     .example = "  celltap status --json | jq .per_second\n",
     .rows = STATUS_ROWS,
     .n_rows = sizeof STATUS_ROWS / sizeof *STATUS_ROWS,

@@ -34,16 +34,49 @@ static const char *streams_time(const unsigned char *map, const unsigned char *e
     return ret_text;
 }
 
+/* "-", "120/750", "calm", "ALARM". */
+static const char *streams_detector(const unsigned char *map, const unsigned char *end,
+                                    char ret_text[64])
+{
+    struct celltap_token detector, alarm;
+    const unsigned char *at;
+    char phase[16];
+    if (celltap_map_find(map, end, "detector", &detector, &at) < 0 ||
+        detector.kind != CELLTAP_TOKEN_MAP)
+        return strcpy(ret_text, "-");
+    if (strcmp(control_text(at, end, "phase", phase, sizeof phase), "warmup") == 0)
+        snprintf(ret_text, 64, "%llu/%llu", (unsigned long long)control_count(at, end, "warm"),
+                 (unsigned long long)control_count(at, end, "warmup"));
+    else if (celltap_map_find(at, end, "alarm", &alarm, NULL) == 0 && alarm.boolean)
+        strcpy(ret_text, "ALARM");
+    else
+        strcpy(ret_text, "calm");
+    return ret_text;
+}
+
+/* How often an alarm has begun. */
+static uint64_t streams_events(const unsigned char *map, const unsigned char *end)
+{
+    struct celltap_token detector;
+    const unsigned char *at;
+    return celltap_map_find(map, end, "detector", &detector, &at) == 0 &&
+                   detector.kind == CELLTAP_TOKEN_MAP
+               ? control_count(at, end, "events")
+               : 0;
+}
+
 static void streams_row(const unsigned char *item, const unsigned char *end)
 {
-    char name[CELLTAP_STREAM_NAME_MAX + 1], model[128], ts[32], a[32], b[32], c[32], d[32];
-    printf("%-24s  %-12s  %12s  %12s  %9s  %6s  %s\n",
+    char name[CELLTAP_STREAM_NAME_MAX + 1], model[128], ts[32], a[32], b[32], c[32], d[32], e[32];
+    char detector[64];
+    printf("%-24s  %-12s  %12s  %12s  %9s  %6s  %9s  %6s  %s\n",
            control_text(item, end, "stream", name, sizeof name),
            control_text(item, end, "model", model, sizeof model),
            progress_thousands(control_count(item, end, "seq"), a),
            progress_thousands(control_count(item, end, "frames"), b),
            progress_thousands(control_count(item, end, "duplicate"), c),
            progress_thousands(control_count(item, end, "gaps"), d),
+           streams_detector(item, end, detector), progress_thousands(streams_events(item, end), e),
            streams_time(item, end, ts, sizeof ts));
 }
 
@@ -97,8 +130,8 @@ static int streams_run(int argc, char **argv)
         if (options.json)
             fputs("{\"streams\": [", stdout);
         else
-            printf("%-24s  %-12s  %12s  %12s  %9s  %6s  %s\n", "stream", "model", "seq", "frames",
-                   "duplicate", "gaps", "last");
+            printf("%-24s  %-12s  %12s  %12s  %9s  %6s  %9s  %6s  %s\n", "stream", "model", "seq",
+                   "frames", "duplicate", "gaps", "detector", "events", "last");
         while ((code = streams_page(control, &options, &cursor, &n_shown, error)) > 0)
             ;
         if (options.json)

@@ -26,8 +26,10 @@ struct tap {
 static int tap_ask(struct tap *tap, const struct tap_selection *selection, char *ret_url,
                    size_t size, char *ret_error)
 {
-    struct celltap_writer *writer = control_begin(tap->control, "tap.open", 5);
+    struct celltap_writer *writer = control_begin(tap->control, "tap.open", 6);
     struct control_reply reply;
+    celltap_put_str(writer, "kind");
+    celltap_put_str(writer, selection->kind);
     control_put_globs(writer, "streams", selection->streams);
     control_put_globs(writer, "layers", selection->layers);
     control_put_globs(writer, "tensors", selection->tensors);
@@ -135,6 +137,25 @@ int tap_take(struct tap *tap, tap_on_tensor on_tensor, void *arg, char *ret_erro
             if (!on_tensor(arg, &record, i, name, name_bytes, tap->values, n_values))
                 return 0;
         }
+    }
+    return 1;
+}
+
+int tap_take_maps(struct tap *tap, tap_on_map on_map, void *arg, char *ret_error)
+{
+    const unsigned char *at, *end;
+    size_t n_bytes;
+    int code = dial_take(tap->records, &at, &n_bytes, ret_error);
+    if (code <= 0)
+        return code;
+    end = at + n_bytes;
+    at = memchr(at, '\0', n_bytes); /* the topic */
+    for (at = at ? at + 1 : end; at < end;) {
+        const unsigned char *map = at;
+        if (celltap_token_skip(&at, end) < 0)
+            break;
+        if (!on_map(arg, map, at))
+            return 0;
     }
     return 1;
 }

@@ -16,6 +16,7 @@ struct tap;
 
 /* What is wanted: globs, separated by commas. */
 struct tap_selection {
+    const char *kind; /* "activations", "scores" or "anomalies" */
     const char *streams, *layers, *tensors;
     uint64_t every;
 };
@@ -34,6 +35,10 @@ int tap_fd(struct tap *tap); /* readable when tap_take has something */
 
 /* Takes one message, if one is there: 1, 0, or -1 with the reason (on_tensor's false: 0). */
 int tap_take(struct tap *tap, tap_on_tensor on_tensor, void *arg, char *ret_error);
+
+/* The same with records of any kind, a map each. */
+typedef bool (*tap_on_map)(void *arg, const unsigned char *map, const unsigned char *end);
+int tap_take_maps(struct tap *tap, tap_on_map on_map, void *arg, char *ret_error);
 
 bool tap_is_connected(const struct tap *tap);
 

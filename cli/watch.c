@@ -2,6 +2,7 @@
  *
  *     tap --records--> board --20 times a second--> picture            on a terminal
  *                  \-> a line each (jsonl), or a line a unit (csv)     elsewhere
+ *         --scores, anomalies--> lines, for people or for programs
  *
  * happy path   open the tap -> wait for records, keys, time -> close the tap
  * q, ctrl-C    the same end; a signal ends the process afterwards as it would have
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/board.h"
+#include "cli/cell.h"
 #include "cli/command.h"
 #include "cli/control.h"
 #include "cli/digits.h"
@@ -27,6 +29,7 @@
 #include "cli/seqs.h"
 #include "cli/stop.h"
 #include "cli/tap.h"
+#include "cli/verdict.h"
 
 #define WATCH_PICTURE_NS 50000000   /* between two pictures */
 #define WATCH_LOST_NS    5000000000 /* without a connection */
@@ -40,16 +43,18 @@ struct watch_options {
     uint64_t every, limit; /* limit 0: none */
     double duration_s;     /* 0: for ever */
     int format;            /* enum watch_format */
+    bool scores, anomalies;
 };
 
 struct watch {
     const struct watch_options *options;
     struct tap_selection selection;
-    struct tap *tap; /* owned */
-    tap_on_tensor on_tensor;
-    struct seqs seqs;   /* of lines */
-    uint64_t n_records; /* printed */
-    bool is_full;       /* as many as were asked for */
+    struct tap *tap;                /* owned */
+    tap_on_tensor on_tensor;        /* NULL: scores or anomalies */
+    struct verdict_options verdict; /* of these */
+    struct seqs seqs;               /* of lines */
+    uint64_t n_records;             /* printed */
+    bool is_full;                   /* as many as were asked for */
 
     struct board *board; /* owned; NULL: lines */
     char **tensors;      /* owned, ended by NULL: what Tab goes through; NULL: nothing */
@@ -102,22 +107,6 @@ static bool watch_jsonl(void *arg, const struct celltap_record_view *record, siz
     return true;
 }
 
-/* A text as a csv cell. */
-static void watch_csv_text(const char *text, size_t n_bytes)
-{
-    bool quoted = memchr(text, ',', n_bytes) || memchr(text, '"', n_bytes) ||
-                  memchr(text, '\n', n_bytes) || memchr(text, '\r', n_bytes);
-    if (quoted)
-        putchar('"');
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (text[i] == '"')
-            putchar('"');
-        putchar(text[i]);
-    }
-    if (quoted)
-        putchar('"');
-}
-
 static bool watch_csv(void *arg, const struct celltap_record_view *record, size_t tensor_ix,
                       const char *name, size_t name_bytes, const float *values, size_t n_values)
 {
@@ -126,16 +115,33 @@ static bool watch_csv(void *arg, const struct celltap_record_view *record, size_
     if (tensor_ix == 0 && !watch_begin(watch, record))
         return false;
     for (size_t i = 0; i < n_values; i++) {
-        watch_csv_text(record->stream, record->stream_bytes);
+        cell_text(stdout, record->stream, record->stream_bytes);
         printf(",%" PRIu64 ",%" PRId64 ",", record->seq, record->ts_ns);
-        watch_csv_text(record->layer, record->layer_bytes);
+        cell_text(stdout, record->layer, record->layer_bytes);
         putchar(',');
-        watch_csv_text(name, name_bytes);
+        cell_text(stdout, name, name_bytes);
         digits_float(values[i], number);
         printf(",%zu,%s\n", i, number);
     }
     if (tensor_ix + 1 == record->n_tensors)
         watch_end(watch);
+    return true;
+}
+
+/* ---- what the detectors say ---------------------------------------------------------------- */
+
+static bool watch_verdict(void *arg, const unsigned char *map, const unsigned char *end)
+{
+    struct watch *watch = arg;
+    struct celltap_token stream;
+    if (watch->is_full)
+        return false;
+    if (watch->options->scores && celltap_map_find(map, end, "stream", &stream, NULL) == 0 &&
+        stream.kind == CELLTAP_TOKEN_STR)
+        seqs_take(&watch->seqs, (const char *)stream.bytes, stream.n_bytes,
+                  control_count(map, end, "seq"));
+    verdict_print(stdout, &watch->verdict, map, end);
+    watch_end(watch);
     return true;
 }
 
@@ -226,7 +232,8 @@ static int watch_take(struct watch *watch, char *ret_error)
 {
     int code = 1;
     for (unsigned i = 0; i < WATCH_A_TURN && code > 0 && !watch->is_full; i++)
-        code = tap_take(watch->tap, watch->on_tensor, watch, ret_error);
+        code = watch->on_tensor ? tap_take(watch->tap, watch->on_tensor, watch, ret_error)
+                                : tap_take_maps(watch->tap, watch_verdict, watch, ret_error);
     if (!watch->board && fflush(stdout) != 0)
         return 0; /* the reader has gone */
     return code < 0 ? -1 : !watch->is_full;
@@ -283,6 +290,8 @@ static int watch_rounds(struct watch *watch, char *ret_error)
     watch->connected_ns = now;
     if (watch->board)
         screen_open();
+    else if (!watch->on_tensor)
+        verdict_head(stdout, &watch->verdict);
     else if (watch->on_tensor == watch_csv)
         puts("stream,seq,ts,layer,tensor,unit,value");
     while ((code = watch_round(watch, end, ret_error)) > 0)
@@ -299,6 +308,11 @@ static int watch_choose_format(struct watch *watch, const struct watch_options *
     bool there = screen_is_there();
     if (format == WATCH_FORMAT_BY_STDOUT)
         format = there ? WATCH_TABLE : WATCH_JSONL;
+    if (options->scores || options->anomalies) {
+        watch->verdict = (struct verdict_options){options->anomalies, format == WATCH_JSONL,
+                                                  format == WATCH_CSV};
+        return 0;
+    }
     if (format != WATCH_TABLE) {
         watch->on_tensor = format == WATCH_JSONL ? watch_jsonl : watch_csv;
         return 0;
@@ -349,10 +363,21 @@ static int watch_run(int argc, char **argv)
     int code = opts_parse(&watch_command, argc, argv, &options, NULL);
     if (code != OPTS_RUN)
         return code;
+    if (options.scores && options.anomalies) {
+        say_error("watch --scores or --anomalies, not both; start two");
+        return COMMAND_USAGE;
+    }
     if ((code = watch_choose_format(&watch, &options)) != 0)
         return code;
     watch.selection = (struct tap_selection){
-        options.stream, options.layer, options.tensor ? options.tensor : "output", options.every};
+        .kind = options.scores      ? "scores"
+                : options.anomalies ? "anomalies"
+                                    : "activations",
+        .streams = options.stream,
+        .layers = options.layer,
+        .tensors = options.tensor ? options.tensor : "output",
+        .every = options.every,
+    };
     watch.seqs.every = options.every;
     stop_catch();
     code = watch_show(&watch);
@@ -378,6 +403,14 @@ static const struct opts_row WATCH_ROWS[] = {
      .value = "GLOBS",
      .offset = offsetof(struct watch_options, tensor),
      .sentence = "these tensors (output)"},
+    {.name = "scores",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct watch_options, scores),
+     .sentence = "the detectors' scores instead"},
+    {.name = "anomalies",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct watch_options, anomalies),
+     .sentence = "what they have found instead"},
     {.name = "every",
      .kind = OPTS_COUNT,
      .value = "N",
@@ -404,9 +437,9 @@ static const struct opts_row WATCH_ROWS[] = {
 const struct command watch_command = {
     .name = "watch",
     .arguments = "",
-    .sentence = "Units of layers live, as a heat map, or as lines for programs.",
+    .sentence = "Units of layers, scores or anomalies live, for people or for programs.",
     .example = "  celltap watch --stream pump/1\n"
-               "  celltap watch --layer lstm --tensor h,c --limit 100 | head -1\n",
+               "  celltap watch --anomalies --format table\n",
     .rows = WATCH_ROWS,
     .n_rows = sizeof WATCH_ROWS / sizeof *WATCH_ROWS,
     .run = watch_run,

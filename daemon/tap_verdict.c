@@ -165,10 +165,11 @@ static void anomaly_put(const struct anomaly *anomaly, bool has_journal,
 {
     const struct engine_column *column = anomaly->column;
     char replay[REPLAY_BYTES];
-    put_head(writer, 13, column);
+    put_head(writer, 14, column);
     put_text(writer, "event", column->event == STREAM_EVENT_BEGIN ? "begin" : "end");
     put_number(writer, "score", column->score->score);
     put_number(writer, "threshold", anomaly->serving->detector->threshold);
+    put_number(writer, "level", column->score->level);
     anomaly_put_channels(anomaly, writer);
     anomaly_put_units(anomaly, writer);
     celltap_put_str(writer, "since");
