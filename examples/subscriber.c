@@ -1,7 +1,8 @@
-/* subscriber.c - prints what a tap publishes: stream, seq, layer and the first few numbers.
+/* subscriber.c - prints what a tap publishes: the first few numbers of tensors, or anomalies.
  *
  *     cc subscriber.c $(pkg-config --cflags --libs celltap) -lnng -o subscriber
  *     ./subscriber ipc:///run/celltap/activations.ipc [TOPIC [LIMIT]]
+ *     ./subscriber ipc:///run/celltap/anomalies.ipc
  *
  *     message   topic | NUL | record | record | ...          as celltap-wire(7) says
  *
@@ -11,6 +12,7 @@
 #include <celltap_wire.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/sub.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,47 @@ static int print_record(const struct celltap_record_view *record, const unsigned
     return err;
 }
 
+/* A number of a map, 0 if there is none. */
+static double number(const unsigned char *map, const unsigned char *end, const char *key)
+{
+    struct celltap_token token;
+    if (celltap_map_find(map, end, key, &token, NULL) != 0)
+        return 0;
+    return token.kind == CELLTAP_TOKEN_FLOAT  ? token.number
+           : token.kind == CELLTAP_TOKEN_UINT ? (double)token.uint
+                                              : 0;
+}
+
+static void print_text(const unsigned char *map, const unsigned char *end, const char *key)
+{
+    struct celltap_token token;
+    if (celltap_map_find(map, end, key, &token, NULL) == 0 && token.kind == CELLTAP_TOKEN_STR)
+        printf("%.*s", (int)token.n_bytes, (const char *)token.bytes);
+}
+
+/* A record of a tap of anomalies, with the channel that is most unusual.  False: it is none. */
+static bool print_anomaly(const unsigned char *map, const unsigned char *end)
+{
+    struct celltap_token event, channels;
+    const unsigned char *channel;
+    if (celltap_map_find(map, end, "event", &event, NULL) != 0)
+        return false;
+    print_text(map, end, "stream");
+    printf(" seq %.0f anomaly ", number(map, end, "seq"));
+    print_text(map, end, "event");
+    printf(" score %.2f", number(map, end, "score"));
+    if (celltap_map_find(map, end, "channels", &channels, &channel) == 0 &&
+        celltap_token_read(&channel, end, &channels) == 0 && channels.kind == CELLTAP_TOKEN_ARRAY &&
+        channels.n_items > 0) {
+        printf(" channel ");
+        print_text(channel, end, "name");
+        printf(" %.4f expected %.4f", number(channel, end, "value"),
+               number(channel, end, "expected"));
+    }
+    printf("\n");
+    return true;
+}
+
 /* Prints the records of one message, at most *left of them.  One that cannot be read is left out. */
 static void print_message(const unsigned char *body, size_t n_bytes, unsigned long *left)
 {
@@ -58,8 +101,11 @@ static void print_message(const unsigned char *body, size_t n_bytes, unsigned lo
     const unsigned char *cursor = nul != NULL ? nul + 1 : end;
     while (cursor<end && * left> 0) {
         struct celltap_record_view record;
+        const unsigned char *map = cursor;
         int err = celltap_record_read(&cursor, end, &record);
-        if (err == 0)
+        if (err != 0 && print_anomaly(map, end))
+            err = 0;
+        else if (err == 0)
             err = print_record(&record, cursor);
         if (err == 0)
             (*left)--;

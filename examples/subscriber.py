@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""subscriber.py - prints what a tap publishes: stream, seq, layer, and each tensor's figures.
+"""subscriber.py - prints what a tap publishes: figures of tensors, scores, or anomalies.
 
     subscriber.py ipc:///run/celltap/activations.ipc [--topic activations/pump/7/] [--limit N]
-    subscriber.py tcp://127.0.0.1:7270
+    subscriber.py ipc:///run/celltap/anomalies.ipc
     subscriber.py ipc:///run/celltap/activations.ipc --lossless ipc:///run/celltap/control.ipc
 
     tap (PUB) --message--> topic | NUL | map | map | ...      as celltap-wire(7) says
@@ -61,7 +61,7 @@ def records(message):
     unpacker.feed(body)
     for record in unpacker:
         dtype = record.get("dtype")  # none: the tensors are msgpack arrays
-        for name, values in record["tensors"].items():
+        for name, values in record.get("tensors", {}).items():
             record["tensors"][name] = (np.frombuffer(values, dtype) if dtype
                                        else np.array(values, "<f4"))
         yield topic.decode(), record
@@ -115,11 +115,37 @@ def lossless(control, live):
     """The records of `live` with every hole in seq filled; of a tap with `every: 1`."""
     seen = {}
     for topic, record in live:
+        if "layer" not in record:  # a score or an anomaly: nothing to fill a hole with
+            yield topic, record
+            continue
         key, seq = (record["stream"], record["layer"]), record["seq"]
         if key in seen and seq > seen[key] + 1:
             yield from replayed(control, topic, record, seen[key] + 1, seq - 1)
         seen[key] = seq
         yield topic, record
+
+
+def lines(record):
+    """What is printed of a record."""
+    head = "%s seq %d" % (record["stream"], record["seq"])
+    if "tensors" in record:
+        for name, values in record["tensors"].items():
+            yield ("%s %s %s[%d] min %.4f mean %.4f max %.4f"
+                   % (head, record["layer"], name, values.size, values.min(), values.mean(),
+                      values.max()))
+    elif "event" in record:
+        yield "%s anomaly %ss, score %.2f" % (head, record["event"], record["score"])
+        for channel in record["channels"]:
+            yield ("    channel %s: %.6g, expected %.6g, %.0f %%"
+                   % (channel["name"], channel["value"], channel["expected"],
+                      100 * channel["share"]))
+        for unit in record["units"]:
+            yield ("    %s %s[%d]: %+.1f deviations"
+                   % (unit["layer"], unit["tensor"], unit["unit"], unit["deviation"]))
+        if record["replay"]:
+            yield "    " + record["replay"]
+    elif "score" in record:
+        yield "%s score %.2f%s" % (head, record["score"], " alarm" if record["alarm"] else "")
 
 
 def main():
@@ -134,10 +160,8 @@ def main():
     if options.lossless:
         live = lossless(options.lossless, live)
     for n, (_, record) in enumerate(live, 1):
-        for name, values in record["tensors"].items():
-            print("%s seq %d %s %s[%d] min %.4f mean %.4f max %.4f"
-                  % (record["stream"], record["seq"], record["layer"], name, values.size,
-                     values.min(), values.mean(), values.max()), flush=True)
+        for line in lines(record):
+            print(line, flush=True)
         if n == options.limit:
             return
 

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""73_readme.py - proves that the README's first own model works as it is printed there.
+"""73_readme.py - proves that the README's examples work as they are printed there.
 
-The two blocks of "A model of your own" are run as they stand, but for the directory of the sockets,
-which is one of this test's own.  Needs python3-torch and python3-onnx, as the README says.
+The blocks of "A model of your own" and of "When sensors behave abnormally" are run as they stand,
+but for the directory of the sockets, which is one of this test's own.  The first needs python3-torch
+and python3-onnx, as the README says.
 """
 import os
 import re
@@ -15,9 +16,9 @@ BUILD = os.environ.get("CELLTAP_BUILD", os.path.join(ROOT, "build"))
 DEADLINE_S = 120
 
 
-def blocks():
+def blocks(title):
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        chapter = file.read().split("\n## A model of your own\n", 1)[1].split("\n## ", 1)[0]
+        chapter = file.read().split("\n## %s\n" % title, 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^```sh\n(.*?)^```$", chapter, re.M | re.S)
 
 
@@ -28,29 +29,40 @@ def links():
     return [target for target in targets if not os.path.exists(os.path.join(ROOT, target))]
 
 
-def main():
-    assert not links(), links()
-    if subprocess.run(["/usr/bin/python3", "-c", "import torch, onnx"], check=False,
-                      stderr=subprocess.DEVNULL).returncode:
-        print("python3-torch and python3-onnx are not installed")
-        return 77
-    first, second = blocks()
+def play(script, directory):
+    """What comes out of it; the jobs are the daemon and somebody who ends by itself."""
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(os.path.join(ROOT, "examples"), os.path.join(folder, "examples"))
         os.mkdir(os.path.join(folder, "build"))
         for name in ("celltapd", "celltap"):
             os.symlink(os.path.join(BUILD, name), os.path.join(folder, "build", name))
-        script = (first + second).replace("/tmp/pump", os.path.join(folder, "pump"))
+        script = script.replace(directory, os.path.join(folder, "run"))
         script += "wait %2\nkill %1\nwait %1\necho daemon ended with $?\n"
         done = subprocess.run(["bash", "-mc", script], cwd=folder, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=DEADLINE_S)
-    output = done.stdout.decode()
-    # Which timestep is the first one seen depends on who was ready first.
-    for wanted in (r"pump/1 seq \d+ lstm h\[16\] min", r"pump/1 seq \d+ lstm c\[16\] min",
-                   r"pump/1 seq \d+ fc output\[2\] min", "daemon ended with 0"):
+    return done.stdout.decode()
+
+
+def check(output, *parts):
+    for wanted in parts + ("daemon ended with 0",):
         assert re.search(wanted, output), output
-    print("2 passed, 0 failed")
+
+
+def main():
+    assert not links(), links()
+    check(play(*blocks("When sensors behave abnormally"), "/tmp/any"),
+          r"  any/1  anomaly begins: seq 1500, score ", r"\n    0 +8\.\d+, expected -?0\.",
+          r"\n    celltap replay any/1 1400\.\.1600 -o anomaly-1500\n")
+    if subprocess.run(["/usr/bin/python3", "-c", "import torch, onnx"], check=False,
+                      stderr=subprocess.DEVNULL).returncode:
+        print("python3-torch and python3-onnx are not installed")
+        return 77
+    # Which timestep is the first one seen depends on who was ready first.
+    check(play("".join(blocks("A model of your own")), "/tmp/pump"),
+          r"pump/1 seq \d+ lstm h\[16\] min", r"pump/1 seq \d+ lstm c\[16\] min",
+          r"pump/1 seq \d+ fc output\[2\] min")
+    print("3 passed, 0 failed")
     return 0
 
 

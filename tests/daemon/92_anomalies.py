@@ -172,6 +172,25 @@ def test_watch_then_lines_for_people_and_programs():
     cases.same(float(lines["scores", "csv"][251].split(",")[3]), begin["score"])
 
 
+def test_examples_then_they_tell_of_it():
+    with D.Daemon(start=False) as daemon:
+        started(daemon)
+        url = daemon.url("found")
+        of = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in (
+            [os.path.join(D.ROOT, "examples/subscriber.py"), url, "--limit", "1"],
+            [os.path.join(D.BUILD, "examples/subscriber"), url, "", "1"])]
+        D.wait_until(lambda: daemon.status()["taps"][0]["subscribers"] == 2, "both")
+        with daemon.subscribe(url) as found, sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+            D.feed(req, frames(disturbed()[:BEGIN]))
+            record = D.records(found, 1)[0][1]
+        python, c = (process.communicate(timeout=D.TIMEOUT_S)[0] for process in of)
+    assert python.startswith("pump/1 seq 251 anomaly begins, score %.2f\n    channel flow: 4, expected"
+                             % record["score"]), python
+    assert python.endswith("    " + record["replay"] + "\n"), python
+    cases.same(c, "pump/1 seq 251 anomaly begin score %.2f channel flow 4.0000 expected %.4f\n"
+               % (record["score"], record["channels"][0]["expected"]))
+
+
 def test_watch_of_what_cannot_be_then_one_line():
     with D.Daemon() as daemon:
         done = celltap.run("watch", "--anomalies", "--control", daemon.url("control"), check=1)
