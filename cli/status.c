@@ -101,12 +101,16 @@ static void status_models(const struct control_reply *reply)
     size_t n = control_items(reply->map, end, "models", &item);
     char name[128], file[512], values[32], streams[32];
     for (size_t i = 0; i < n; i++) {
+        struct celltap_token watched;
         bool any = control_count(item, end, "values") == 0;
-        printf("model     %s: %s, %s values, %s streams\n",
+        bool is_watched = celltap_map_find(item, end, "watched", &watched, NULL) == 0 &&
+                          watched.kind == CELLTAP_TOKEN_BOOL && watched.boolean;
+        printf("model     %s: %s, %s values, %s streams, %s\n",
                control_text(item, end, "name", name, sizeof name),
                control_text(item, end, "file", file, sizeof file),
                any ? "any number of" : status_number(item, end, "values", values),
-               status_number(item, end, "streams", streams));
+               status_number(item, end, "streams", streams),
+               is_watched ? "watched" : "not watched");
         if (celltap_token_skip(&item, end) < 0)
             return;
     }

@@ -53,7 +53,7 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
     celltap_put_str(writer, "models");
     celltap_put_array(writer, n);
     for (size_t i = 0; i < n; i++) {
-        celltap_put_map(writer, 4);
+        celltap_put_map(writer, 5);
         control_put_text(writer, "name", servings[i]->conf->name);
         control_put_text(writer, "file", servings[i]->conf->file);
         celltap_put_str(writer, "values");
@@ -62,6 +62,8 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
         else
             celltap_put_uint(writer, servings[i]->n_channels);
         control_put_uint(writer, "streams", control_n_streams(servings[i]));
+        celltap_put_str(writer, "watched");
+        celltap_put_bool(writer, servings[i]->detector != NULL);
     }
 }
 

@@ -61,10 +61,10 @@ def test_streams_of_any_number_of_values_then_a_network_each():
             check_records(got, network(folder, n).run(data["s/%d" % n]), "s/%d" % n)
         row, = daemon.status()["models"]
         cases.same(row, {"name": "any", "file": "builtin:reservoir", "values": None,
-                         "streams": len(SIZES)})
+                         "streams": len(SIZES), "watched": False})
         cases.same({s["stream"]: s["values"] for s in daemon.control("streams")["streams"]},
                    {"s/%d" % n: n for n in SIZES})
-        assert "any number of values, 4 streams" in celltap.run(
+        assert "any number of values, 4 streams, not watched" in celltap.run(
             "status", "--control", daemon.url("control")).out
 
 
