@@ -28,6 +28,7 @@ static const struct control_command {
     {"tap.open", control_tap_open, control_tap_open_write},
     {"tap.close", control_tap_close, control_ok_write},
     {"reset", control_reset, control_ok_write},
+    {"rewarm", control_rewarm, control_rewarm_write},
     {"reload", control_reload, control_reload_write},
     {"snapshot", control_snapshot, control_ok_write},
     {"replay", control_replay, control_ok_write},
@@ -103,6 +104,18 @@ int control_get_int(struct control_request *request, const char *key, int64_t *r
         *ret_value = token.sint;
     else
         return control_fail(request, "`%s` is a whole number below 2^63", key);
+    return 1;
+}
+
+int control_get_bool(struct control_request *request, const char *key, bool *ret_value)
+{
+    struct celltap_token token;
+    int found = control_find(request, key, &token, NULL);
+    if (found != 1)
+        return found;
+    if (token.kind != CELLTAP_TOKEN_BOOL)
+        return control_fail(request, "`%s` is true or false", key);
+    *ret_value = token.boolean;
     return 1;
 }
 

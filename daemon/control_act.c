@@ -1,4 +1,5 @@
 /* control_act.c - the commands that change something: tap.open, tap.close, reset, reload, replay. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,20 +179,57 @@ int control_tap_close(struct control_request *request)
     return 0;
 }
 
-/* ---- reset, reload ------------------------------------------------------------------------ */
+/* ---- reset, rewarm, reload ------------------------------------------------------------------------ */
+
+/* The stream's next frame starts afresh, with rewarm its detector too. */
+static int control_restart(struct loop *loop, const char *name, bool rewarm)
+{
+    size_t n_bytes = strlen(name);
+    if (engine_reset(loop->engine, name, n_bytes, rewarm) != 0)
+        return -1;
+    journal_put_reset(loop->journal, streams_find(engine_streams(loop->engine), name, n_bytes),
+                      rewarm);
+    return 0;
+}
 
 int control_reset(struct control_request *request)
 {
+    bool rewarm = false;
+    struct loop *loop = request->loop;
+    int found = control_get_text(request, "stream", request->name, sizeof(request->name));
+    if (found < 0 || control_get_bool(request, "detector", &rewarm) < 0)
+        return -1;
+    if (found == 0 ||
+        streams_find(engine_streams(loop->engine), request->name, strlen(request->name)) == NULL)
+        return control_fail(request, "`stream` is not that of a stream; `streams` lists them");
+    if (control_restart(loop, request->name, rewarm) != 0)
+        return control_fail(request, "the stream has no detector; leave `detector` out");
+    return 0;
+}
+
+int control_rewarm(struct control_request *request)
+{
+    struct loop *loop = request->loop;
+    const struct streams *streams = engine_streams(loop->engine);
     int found = control_get_text(request, "stream", request->name, sizeof(request->name));
     if (found < 0)
         return -1;
-    struct loop *loop = request->loop;
-    size_t n_bytes = strlen(request->name);
-    if (found == 0 || engine_reset(loop->engine, request->name, n_bytes, false) != 0)
-        return control_fail(request, "`stream` is not that of a stream; `streams` lists them");
-    journal_put_reset(loop->journal,
-                      streams_find(engine_streams(loop->engine), request->name, n_bytes), false);
+    for (size_t i = 0; found == 1 && i < streams->n; i++)
+        if (fnmatch(request->name, streams->list[i]->name, 0) == 0 &&
+            control_restart(loop, streams->list[i]->name, true) == 0)
+            request->n_streams++;
+    if (request->n_streams == 0)
+        return control_fail(request, "`stream` is no name or glob of a stream that is watched; "
+                                     "`streams` lists them");
     return 0;
+}
+
+void control_rewarm_write(struct control_request *request, struct celltap_writer *writer)
+{
+    celltap_put_map(writer, 2);
+    celltap_put_str(writer, "ok");
+    celltap_put_bool(writer, true);
+    control_put_uint(writer, "streams", request->n_streams);
 }
 
 int control_reload(struct control_request *request)

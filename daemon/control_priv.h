@@ -2,7 +2,7 @@
  *
  *     control.c         the table of commands, replies of any size
  *     control_look.c    status, streams, model          they only look
- *     control_act.c     tap.open, tap.close, reset, reload
+ *     control_act.c     tap.open, tap.close, reset, rewarm, reload, ...
  *
  * A reply is written into memory that grows: a command's `write` may be called again with more
  * room, so it only writes; what a command does it does once, in `act`. */
@@ -20,7 +20,7 @@ struct control_request {
     char error[1024];               /* for reply {"error": ...} if act fails */
     const void *result;             /* from act to write */
     char name[CELLTAP_STREAM_NAME_MAX + 1];
-    uint64_t limit, cursor;
+    uint64_t limit, cursor, n_streams;
     void *owned; /* freed after the reply */
 };
 
@@ -34,6 +34,7 @@ int control_get_text(struct control_request *request, const char *key, char *ret
 int control_get_uint(struct control_request *request, const char *key, uint64_t *ret_value,
                      uint64_t min, uint64_t max);
 int control_get_int(struct control_request *request, const char *key, int64_t *ret_value);
+int control_get_bool(struct control_request *request, const char *key, bool *ret_value);
 /* A text or an array of texts.  *ret_texts is new (control_texts_done). */
 int control_get_texts(struct control_request *request, const char *key,
                       struct conf_texts *ret_texts);
@@ -53,6 +54,8 @@ int control_tap_open(struct control_request *request);
 void control_tap_open_write(struct control_request *request, struct celltap_writer *writer);
 int control_tap_close(struct control_request *request);
 int control_reset(struct control_request *request);
+int control_rewarm(struct control_request *request);
+void control_rewarm_write(struct control_request *request, struct celltap_writer *writer);
 int control_reload(struct control_request *request);
 void control_reload_write(struct control_request *request, struct celltap_writer *writer);
 int control_snapshot(struct control_request *request);

@@ -197,6 +197,61 @@ def test_killed_at_any_time_then_the_same_scores():
         check_same(got, offline(folder, rows, "--warmup", str(WARMUP)))
 
 
+def restart_by_command(daemon, stream):
+    done = celltap.run("reset", "--detector", stream, "--control", daemon.url("control"))
+    assert "a new warm-up begins with the next frame of 1 stream\n" in done.out, done.out
+
+
+def restart_by_control(daemon, stream):
+    cases.same(daemon.control("rewarm", stream=stream[:-1] + "*"), {"ok": True, "streams": 1})
+
+
+def restart_by_reset(daemon, stream):
+    cases.same(daemon.control("reset", stream=stream, detector=True), {"ok": True})
+
+
+def test_detector_when_started_over_then_as_of_a_new_stream():
+    """Also when the daemon is killed before the next frame; and not as after a mere reset."""
+    rows, more = noticed(sensors.calm(400)), noticed(sensors.calm(400, seed=5))
+    with tempfile.TemporaryDirectory() as folder:
+        expected = offline(folder, more, "--warmup", str(WARMUP))
+        for restart in (restart_by_command, restart_by_control, restart_by_reset):
+            with D.Daemon(start=False) as daemon:
+                started(daemon, [model()])
+                with daemon.subscribe(daemon.url("scores")) as sub, \
+                        sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+                    D.feed(req, frames("s", rows))
+                    take(sub, 400)
+                restart(daemon, "s")
+                if restart is restart_by_control:
+                    daemon.signal(signal.SIGKILL)
+                    daemon.wait_end()
+                    daemon.start()
+                with daemon.subscribe(daemon.url("scores")) as sub, \
+                        sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+                    D.feed(req, [D.frame("s", row, seq=401 + t, ts=sensors.ts_ns(t))
+                                 for t, row in enumerate(more)])
+                    got = take(sub, 400)
+                check_same([dict(record, seq=record["seq"] - 400) for record in got], expected,
+                           restart.__name__)
+
+
+def test_detector_that_cannot_be_started_over_then_the_reason():
+    with D.Daemon() as daemon:
+        with sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+            D.feed(req, [D.frame("s", [0, 0, 0])])
+        for request, part in ((dict(cmd="rewarm", stream="s"), "of a stream that is watched"),
+                              (dict(cmd="rewarm"), "of a stream that is watched"),
+                              (dict(cmd="rewarm", stream=5), "`stream` is a text"),
+                              (dict(cmd="reset", stream="s", detector=True), "has no detector"),
+                              (dict(cmd="reset", stream="s", detector=1), "is true or false"),
+                              (dict(cmd="reset", stream="t", detector=True), "not that of a stream")):
+            reply = daemon.control(**request)
+            assert part in reply["error"], (request, reply)
+        done = celltap.run("reset", "--detector", "s", "--control", daemon.url("control"), check=1)
+        assert "that is watched" in done.err, done.err
+
+
 def test_tap_options_then_as_said():
     rows = sensors.calm(300)
     with D.Daemon(start=False) as daemon:
