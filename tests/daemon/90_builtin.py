@@ -16,6 +16,7 @@ import cases
 import celltap
 import daemon as D
 import library
+import sensors
 import sp
 
 UNITS = 8
@@ -140,6 +141,30 @@ def test_reload_then_streams_keep_their_networks():
             net = network(folder, n)
             check_records(got, list(net.run(data["s/%d" % n][:10])) +
                           list(net.run(data["s/%d" % n][10:])), "s/%d" % n)
+
+
+def test_configuration_as_installed_then_whatever_is_fed_is_scored():
+    """The file as it is shipped, but for its directories."""
+    with open(os.path.join(D.ROOT, "config/celltapd.yaml"), encoding="utf-8") as file:
+        shipped = file.read()
+    with D.Daemon(start=False) as daemon:
+        text = shipped.replace("#runtime_dir: /run/celltap", "runtime_dir: " + daemon.directory)
+        text = text.replace("#state_dir: /var/lib/celltap", "state_dir: " + daemon.directory)
+        assert text.count(daemon.directory) == 2
+        with open(daemon.path, "w", encoding="utf-8") as file:
+            file.write(text)
+        daemon.start()
+        rows = sensors.calm(760, 3)
+        rows[755][1] = 40.0
+        with daemon.subscribe(daemon.url("scores")) as scores, \
+                daemon.subscribe(daemon.url("anomalies")) as found, \
+                sp.Req(daemon.url("ingest-ack"), D.TIMEOUT_S) as req:
+            D.feed(req, [D.frame("any/thing", row) for row in rows])
+            got = [record for _, record in D.records(scores, 760)]
+            record = D.split(found.receive())[1][0]
+        cases.same([r["seq"] for r in got if r["phase"] == "score"], list(range(751, 761)))
+        cases.same((record["seq"], record["event"], record["channels"][0]["name"]),
+                   (756, "begin", "1"))
 
 
 def test_named_channels_then_so_many_values():
