@@ -17,8 +17,7 @@ struct tap {
     struct control *control; /* owned */
     struct dial *records;    /* owned */
     char name[TAP_NAME_MAX]; /* as the daemon calls it */
-    float *values;           /* owned, [n_values_max] */
-    size_t n_values_max;
+    struct records values;
 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
@@ -77,7 +76,7 @@ void tap_close(struct tap *tap)
         control_ask(tap->control, &reply, unused);
     }
     control_close(tap->control);
-    free(tap->values);
+    records_done(&tap->values);
     free(tap);
 }
 
@@ -93,52 +92,19 @@ bool tap_is_connected(const struct tap *tap)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-/* Reads a tensor with as much room as it needs.  1, 0: no memory, -1: cannot be read. */
-static int tap_read_tensor(struct tap *tap, const struct celltap_record_view *record,
-                           const unsigned char **at, const unsigned char *end,
-                           const char **ret_name, size_t *ret_name_bytes, size_t *ret_n_values)
+int tap_take(struct tap *tap, records_on_tensor on_tensor, void *arg, char *ret_error)
 {
-    const unsigned char *start = *at;
-    if (celltap_record_tensor_read(record, at, end, ret_name, ret_name_bytes, tap->values,
-                                   tap->n_values_max, ret_n_values) < 0)
-        return -1;
-    if (*ret_n_values <= tap->n_values_max)
-        return 1;
-    float *values = realloc(tap->values, *ret_n_values * sizeof *values);
-    if (!values)
-        return 0;
-    tap->values = values;
-    tap->n_values_max = *ret_n_values;
-    *at = start;
-    return tap_read_tensor(tap, record, at, end, ret_name, ret_name_bytes, ret_n_values);
-}
-
-int tap_take(struct tap *tap, tap_on_tensor on_tensor, void *arg, char *ret_error)
-{
-    struct celltap_record_view record;
     const unsigned char *at, *end;
-    size_t n_bytes, name_bytes, n_values;
-    const char *name;
+    size_t n_bytes;
     int code = dial_take(tap->records, &at, &n_bytes, ret_error);
     if (code <= 0)
         return code;
     end = at + n_bytes;
     at = memchr(at, '\0', n_bytes); /* the topic */
-    for (at = at ? at + 1 : end; at < end;) {
-        if (celltap_record_read(&at, end, &record) < 0)
-            continue; /* `at` is behind it: another version's, perhaps */
-        const unsigned char *tensor = record.tensors;
-        for (size_t i = 0; i < record.n_tensors; i++) {
-            code = tap_read_tensor(tap, &record, &tensor, end, &name, &name_bytes, &n_values);
-            if (code == 0)
-                snprintf(ret_error, CONTROL_ERROR_MAX, "out of memory");
-            if (code <= 0)
-                return code == 0 ? -1 : 1;
-            if (!on_tensor(arg, &record, i, name, name_bytes, tap->values, n_values))
-                return 0;
-        }
-    }
-    return 1;
+    code = at ? records_each(&tap->values, at + 1, end, on_tensor, arg) : 1;
+    if (code < 0)
+        snprintf(ret_error, CONTROL_ERROR_MAX, "out of memory");
+    return code;
 }
 
 int tap_take_maps(struct tap *tap, tap_on_map on_map, void *arg, char *ret_error)

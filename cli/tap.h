@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/celltap_wire.h"
+#include "cli/records.h"
 
 struct tap;
 
@@ -21,11 +21,6 @@ struct tap_selection {
     uint64_t every;
 };
 
-/* Each record, tensor by tensor; tensor_ix counts them within the record.  False: stop. */
-typedef bool (*tap_on_tensor)(void *arg, const struct celltap_record_view *record, size_t tensor_ix,
-                              const char *name, size_t name_bytes, const float *values,
-                              size_t n_values);
-
 /* 0, or -1 with the reason in ret_error [CONTROL_ERROR_MAX]. */
 int tap_open(const char *control_url, const struct tap_selection *selection, struct tap **ret_tap,
              char *ret_error);
@@ -34,7 +29,7 @@ void tap_close(struct tap *tap); /* NULL is fine */
 int tap_fd(struct tap *tap); /* readable when tap_take has something */
 
 /* Takes one message, if one is there: 1, 0, or -1 with the reason (on_tensor's false: 0). */
-int tap_take(struct tap *tap, tap_on_tensor on_tensor, void *arg, char *ret_error);
+int tap_take(struct tap *tap, records_on_tensor on_tensor, void *arg, char *ret_error);
 
 /* The same with records of any kind, a map each. */
 typedef bool (*tap_on_map)(void *arg, const unsigned char *map, const unsigned char *end);

@@ -2,6 +2,7 @@
  *
  *     tap --records--> board --20 times a second--> picture            on a terminal
  *                  \-> a line each (jsonl), or a line a unit (csv)     elsewhere
+ *                   \-> lossless -/                                    with --lossless
  *         --scores, anomalies--> lines, for people or for programs
  *
  * happy path   open the tap -> wait for records, keys, time -> close the tap
@@ -22,6 +23,7 @@
 #include "cli/control.h"
 #include "cli/digits.h"
 #include "cli/json.h"
+#include "cli/lossless.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -43,18 +45,20 @@ struct watch_options {
     uint64_t every, limit; /* limit 0: none */
     double duration_s;     /* 0: for ever */
     int format;            /* enum watch_format */
-    bool scores, anomalies;
+    bool scores, anomalies, lossless;
 };
 
 struct watch {
     const struct watch_options *options;
     struct tap_selection selection;
     struct tap *tap;                /* owned */
-    tap_on_tensor on_tensor;        /* NULL: scores or anomalies */
+    struct lossless *lossless;      /* owned; NULL: holes stay */
+    records_on_tensor on_tensor;    /* NULL: scores or anomalies */
     struct verdict_options verdict; /* of these */
     struct seqs seqs;               /* of lines */
     uint64_t n_records;             /* printed */
     bool is_full;                   /* as many as were asked for */
+    uint64_t end_ns;
 
     struct board *board; /* owned; NULL: lines */
     char **tensors;      /* owned, ended by NULL: what Tab goes through; NULL: nothing */
@@ -70,7 +74,7 @@ static bool watch_begin(struct watch *watch, const struct celltap_record_view *r
 {
     if (watch->is_full)
         return false;
-    if (!watch->board) /* which counts by itself */
+    if (!watch->board && !watch->lossless) /* which count by themselves */
         seqs_take(&watch->seqs, record->stream, record->stream_bytes, record->seq);
     return true;
 }
@@ -227,14 +231,21 @@ static int watch_keys(struct watch *watch, char *ret_error)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
+static int watch_take_one(struct watch *watch, char *ret_error)
+{
+    if (!watch->on_tensor)
+        return tap_take_maps(watch->tap, watch_verdict, watch, ret_error);
+    return watch->lossless ? tap_take(watch->tap, lossless_on_tensor, watch->lossless, ret_error)
+                           : tap_take(watch->tap, watch->on_tensor, watch, ret_error);
+}
+
 /* Takes what has come, but looks up now and then.  1, 0: enough, -1. */
 static int watch_take(struct watch *watch, char *ret_error)
 {
     int code = 1;
     for (unsigned i = 0; i < WATCH_A_TURN && code > 0 && !watch->is_full; i++)
-        code = watch->on_tensor ? tap_take(watch->tap, watch->on_tensor, watch, ret_error)
-                                : tap_take_maps(watch->tap, watch_verdict, watch, ret_error);
-    if (!watch->board && fflush(stdout) != 0)
+        code = watch_take_one(watch, ret_error);
+    if (!watch->board && (fflush(stdout) != 0 || ferror(stdout)))
         return 0; /* the reader has gone */
     return code < 0 ? -1 : !watch->is_full;
 }
@@ -247,28 +258,38 @@ static bool watch_is_connected(struct watch *watch, uint64_t now)
     return now - watch->connected_ns < WATCH_LOST_NS;
 }
 
-static int watch_wait_ms(const struct watch *watch, uint64_t now, uint64_t end_ns)
+static int watch_wait_ms(const struct watch *watch, uint64_t now)
 {
     uint64_t until = now + (uint64_t)WATCH_LOOK_MS * 1000000;
     if (watch->board && watch->next_picture_ns < until)
         until = watch->next_picture_ns;
-    if (end_ns < until)
-        until = end_ns;
+    if (watch->end_ns < until)
+        until = watch->end_ns;
     return until > now ? (int)((until - now + 999999) / 1000000) : 0;
 }
 
+static bool watch_goes_on(void *arg)
+{
+    const struct watch *watch = arg;
+    return !watch->is_full && !stop_asked() && !ferror(stdout) && progress_now_ns() < watch->end_ns;
+}
+
 /* One round: wait, take, look at keys, draw.  1: go on, 0: the end, -1. */
-static int watch_round(struct watch *watch, uint64_t end_ns, char *ret_error)
+static int watch_round(struct watch *watch, char *ret_error)
 {
     struct pollfd fds[] = {{.fd = tap_fd(watch->tap), .events = POLLIN},
                            {.fd = watch->board ? screen_key_fd() : -1, .events = POLLIN}};
     uint64_t now = progress_now_ns();
     int code = 1;
-    poll(fds, 2, watch_wait_ms(watch, now, end_ns));
+    poll(fds, 2, watch_wait_ms(watch, now));
     if ((fds[0].revents & POLLIN) && (code = watch_take(watch, ret_error)) <= 0)
         return code;
     if ((fds[1].revents & POLLIN) && (code = watch_keys(watch, ret_error)) <= 0)
         return code;
+    if (watch->lossless && lossless_tick(watch->lossless, ret_error) < 0)
+        return -1;
+    if (watch->lossless)
+        fflush(stdout); /* what was filled */
     now = progress_now_ns();
     if (watch->board && (screen_changed() || now >= watch->next_picture_ns)) {
         watch_picture(watch);
@@ -278,15 +299,15 @@ static int watch_round(struct watch *watch, uint64_t end_ns, char *ret_error)
         snprintf(ret_error, CONTROL_ERROR_MAX, "the daemon has gone");
         return -1;
     }
-    return now < end_ns && !stop_asked();
+    return watch_goes_on(watch);
 }
 
 static int watch_rounds(struct watch *watch, char *ret_error)
 {
     double duration = watch->options->duration_s;
     uint64_t now = progress_now_ns();
-    uint64_t end = duration > 0 && duration < 1e9 ? now + (uint64_t)(duration * 1e9) : UINT64_MAX;
     int code;
+    watch->end_ns = duration > 0 && duration < 1e9 ? now + (uint64_t)(duration * 1e9) : UINT64_MAX;
     watch->connected_ns = now;
     if (watch->board)
         screen_open();
@@ -294,7 +315,7 @@ static int watch_rounds(struct watch *watch, char *ret_error)
         verdict_head(stdout, &watch->verdict);
     else if (watch->on_tensor == watch_csv)
         puts("stream,seq,ts,layer,tensor,unit,value");
-    while ((code = watch_round(watch, end, ret_error)) > 0)
+    while ((code = watch_round(watch, ret_error)) > 0)
         ;
     screen_close();
     return code;
@@ -302,13 +323,21 @@ static int watch_rounds(struct watch *watch, char *ret_error)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+static int watch_cannot_fill(void)
+{
+    say_error("--lossless is for activations: scores and anomalies are not replayed");
+    return COMMAND_USAGE;
+}
+
 static int watch_choose_format(struct watch *watch, const struct watch_options *options)
 {
     int format = options->format;
     bool there = screen_is_there();
     if (format == WATCH_FORMAT_BY_STDOUT)
-        format = there ? WATCH_TABLE : WATCH_JSONL;
+        format = there && !options->lossless ? WATCH_TABLE : WATCH_JSONL;
     if (options->scores || options->anomalies) {
+        if (options->lossless)
+            return watch_cannot_fill();
         watch->verdict = (struct verdict_options){options->anomalies, format == WATCH_JSONL,
                                                   format == WATCH_CSV};
         return 0;
@@ -316,6 +345,10 @@ static int watch_choose_format(struct watch *watch, const struct watch_options *
     if (format != WATCH_TABLE) {
         watch->on_tensor = format == WATCH_JSONL ? watch_jsonl : watch_csv;
         return 0;
+    }
+    if (options->lossless) {
+        say_error("the table shows the newest; use --lossless with --format jsonl or csv");
+        return COMMAND_USAGE;
     }
     if (!there) {
         say_error("the table needs a terminal; use --format jsonl or csv");
@@ -329,6 +362,7 @@ static int watch_choose_format(struct watch *watch, const struct watch_options *
 
 static void watch_close(struct watch *watch)
 {
+    lossless_close(watch->lossless);
     tap_close(watch->tap);
     board_free(watch->board);
     seqs_done(&watch->seqs);
@@ -337,20 +371,39 @@ static void watch_close(struct watch *watch)
     free(watch->tensors);
 }
 
+static int watch_open(struct watch *watch, char *ret_error)
+{
+    const struct watch_options *options = watch->options;
+    struct lossless_options lossless = {
+        .control = options->control,
+        .selection = &watch->selection,
+        .on_tensor = watch->on_tensor,
+        .goes_on = watch_goes_on,
+        .arg = watch,
+    };
+    int code = tap_open(options->control, &watch->selection, &watch->tap, ret_error);
+    if (code == 0 && options->lossless)
+        code = lossless_open(&lossless, &watch->lossless, ret_error);
+    return code;
+}
+
 static int watch_show(struct watch *watch)
 {
     char error[CONTROL_ERROR_MAX], number[32];
-    int code = tap_open(watch->options->control, &watch->selection, &watch->tap, error);
+    int code = watch_open(watch, error);
     if (code == 0) {
         if (watch->board && !watch->options->tensor)
             watch->tensors = tap_tensor_names(watch->tap);
         code = watch_rounds(watch, error);
     }
-    if (code < 0)
+    if (code < 0 && !stop_asked())
         say_error("%s", error);
-    uint64_t n_lost = watch->board ? board_n_lost(watch->board) : watch->seqs.n_lost;
+    uint64_t n_lost = watch->lossless ? lossless_n_unfilled(watch->lossless)
+                      : watch->board  ? board_n_lost(watch->board)
+                                      : watch->seqs.n_lost;
     if (n_lost)
-        say_note("timesteps missing between those that came: %s",
+        say_note("timesteps %s: %s",
+                 watch->lossless ? "that could not be filled" : "missing between those that came",
                  progress_thousands(n_lost, number));
     return code < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
@@ -431,6 +484,10 @@ static const struct opts_row WATCH_ROWS[] = {
      .value = "table|jsonl|csv",
      .offset = offsetof(struct watch_options, format),
      .sentence = "table on a terminal, else jsonl"},
+    {.name = "lossless",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct watch_options, lossless),
+     .sentence = "fills holes from the journal"},
     OPTS_CONTROL(struct watch_options),
 };
 
