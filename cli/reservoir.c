@@ -43,7 +43,7 @@ static int reservoir_write(const struct reservoir_options *options)
 
 static int reservoir_run(int argc, char **argv)
 {
-    struct reservoir_options options = {.channels = 1, .units = 64};
+    struct reservoir_options options = {.channels = 1, .units = 32};
     const char *none[1];
     int code = opts_parse(&reservoir_command, argc, argv, &options, none);
     if (code != OPTS_RUN)
@@ -71,7 +71,7 @@ static const struct opts_row RESERVOIR_ROWS[] = {
      .kind = OPTS_COUNT,
      .value = "H",
      .offset = offsetof(struct reservoir_options, units),
-     .sentence = "of the LSTM (64)"},
+     .sentence = "of the LSTM (32)"},
 };
 
 const struct command reservoir_command = {

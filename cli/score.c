@@ -24,7 +24,7 @@
 #include "lib/celltap.h"
 
 #define SCORE_BUILTIN      "builtin:reservoir"
-#define SCORE_UNITS        64 /* of the built-in model */
+#define SCORE_UNITS        32 /* of the built-in model */
 #define SCORE_ROWS_A_LOOK  64 /* rows between two looks at the clock */
 #define SCORE_HORIZONS_MAX 64
 
@@ -470,7 +470,7 @@ static const struct opts_row SCORE_ROWS[] = {
      .kind = OPTS_COUNT,
      .value = "H",
      .offset = offsetof(struct score_options, units),
-     .sentence = "of builtin:reservoir (64)"},
+     .sentence = "of builtin:reservoir (32)"},
     SCORE_TEXT(save, 0, "SIDECAR", "what has been learnt, for --load"),
     SCORE_TEXT(load, 0, "SIDECAR", "no warm-up: this was learnt before"),
     SERIES_OPTS(struct score_options, series),

@@ -147,7 +147,7 @@ static const struct conf_option model_options[] = {
     {.key = "units",
      .type = CONF_TYPE_COUNT,
      FIELD(n_units),
-     .fallback = "64",
+     .fallback = "32",
      .min = 1,
      .max = 1024,
      .given_offset = offsetof(struct conf_model, units_given),
