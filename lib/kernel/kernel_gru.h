@@ -220,34 +220,29 @@ static void gru_linear_first(const struct kernel_gru *gru, const struct kernel_p
     }
 }
 
-/* r . h of each column into the tensor of h. */
-static void gru_reset_h(const struct kernel_gru *gru, const struct kernel_panel *panel)
+/* Of each column z and r from their sums, and r . h into the tensor of h. */
+static void gru_reset_h(const struct gru_job *job)
 {
+    const struct kernel_panel *panel = job->panel;
     for (size_t c = 0; c < panel->n_columns; c++) {
         float *column = panel->activations + c * panel->stride;
-        const float *r = column + panel->out_at[GRU_OUT_R];
+        float *z = column + panel->out_at[GRU_OUT_Z], *r = column + panel->out_at[GRU_OUT_R];
+        float *reset = column + panel->out_at[GRU_OUT_H];
         const float *h = panel->states[c] + panel->state_at;
-        for (size_t i = 0; i < gru->n_units; i += KERNEL_LANES)
-            vf_store(column + panel->out_at[GRU_OUT_H] + i, vf_mul(vf_load(r + i), vf_load(h + i)));
-    }
-}
-
-static void gru_finish_h(const struct kernel_gru *gru, const struct kernel_panel *panel)
-{
-    for (size_t c = 0; c < panel->n_columns; c++) {
-        float *column = panel->activations + c * panel->stride;
-        const float *z = column + panel->out_at[GRU_OUT_Z];
-        const float *n = column + panel->out_at[GRU_OUT_N];
-        const float *h = panel->states[c] + panel->state_at;
-        for (size_t i = 0; i < gru->n_units; i += KERNEL_LANES)
-            vf_store(column + panel->out_at[GRU_OUT_H] + i,
-                     gru_blend(vf_load(z + i), vf_load(n + i), vf_load(h + i)));
+        for (size_t i = 0; i < job->gru->n_units; i += KERNEL_LANES) {
+            vf y = gru_function(job, &job->gru->f, vf_load(r + i));
+            vf_store(z + i, gru_function(job, &job->gru->f, vf_load(z + i)));
+            vf_store(r + i, y);
+            vf_store(reset + i, vf_mul(y, vf_load(h + i)));
+        }
     }
 }
 
 static void gru_reset_first(const struct kernel_gru *gru, const struct kernel_panel *panel)
 {
-    struct rows_job job = {
+    struct gru_job job = {.gru = gru, .panel = panel};
+    job.n_blocks = (gru->n_units + KERNEL_LANES - 1) / KERNEL_LANES;
+    struct rows_job rows = {
         .rows = &gru->gates,
         .panel = panel,
         .n_columns = panel->n_columns,
@@ -258,20 +253,16 @@ static void gru_reset_first(const struct kernel_gru *gru, const struct kernel_pa
         .h_at = panel->state_at,
         .out_at = {panel->out_at[GRU_OUT_Z], panel->out_at[GRU_OUT_R]},
         .n_split = 2,
-        .activation = &gru->f,
-        .clip = gru->clip,
     };
-    rows_step(&job);
-    gru_reset_h(gru, panel);
-    job.rows = &gru->candidate;
-    job.h_at = panel->out_at[GRU_OUT_H];
-    job.h_in_column = true;
-    job.out_at[0] = panel->out_at[GRU_OUT_N];
-    job.n_split = 1;
-    job.activation = &gru->g;
-    rows_step(&job);
-    gru_finish_h(gru, panel);
-    keep_h(panel, gru->n_units);
+    rows_step(&rows);
+    gru_reset_h(&job);
+    rows.rows = &gru->candidate;
+    rows.h_at = panel->out_at[GRU_OUT_H];
+    rows.h_in_column = true;
+    rows.out_at[0] = panel->out_at[GRU_OUT_N];
+    rows.n_split = 1;
+    rows_step(&rows);
+    gru_finish(&job, 0, panel->n_columns);
 }
 
 static void gru_step(const struct kernel_gru *gru, const struct kernel_panel *panel)

@@ -1,22 +1,21 @@
 /* kernel_rows.h - dense layers, RNN cells and what else is rows of sums; part of kernel_body.h.
  *
- *     group of up to 8 vectors:  sums  --clip, function, flush-->  outputs     in registers */
+ *     group of up to 8 vectors:  sums in registers --> outputs
+ *     RNN, all groups done:      outputs --clip, function, flush--> h, in the panel and the state */
 
 struct rows_job {
     const struct kernel_rows *rows;
     const struct kernel_panel *panel;
-    size_t n_columns;  /* the panel's, times rows that lie side by side in each */
-    size_t n_rows;     /* of each of the panel's columns */
-    size_t n_x, n_h;   /* inputs from the column, then from the state or again column */
-    size_t x_at, h_at; /* offsets: x in the column */
-    bool h_in_column;  /* h_at is in the column, else in the stream's states */
-    size_t out_at[2];  /* vectors 0, 2, 4 .. and 1, 3, 5 .. when split in two */
-    size_t n_split;    /* 1, 2 */
-    size_t n_outputs;  /* of a row; not 0: rows end in the middle of a vector */
-    const struct kernel_activation *activation; /* NULL: none */
-    float clip;
-    bool flush; /* a state */
-    bool usual; /* a state, by tanh without clip */
+    size_t n_columns;           /* the panel's, times rows that lie side by side in each */
+    size_t n_rows;              /* of each of the panel's columns */
+    size_t n_x, n_h;            /* inputs from the column, then from the state or again column */
+    size_t x_at, h_at;          /* offsets: x in the column */
+    bool h_in_column;           /* h_at is in the column, else in the stream's states */
+    size_t out_at[2];           /* vectors 0, 2, 4 .. and 1, 3, 5 .. when split in two */
+    size_t n_split;             /* 1, 2 */
+    size_t n_outputs;           /* of a row; not 0: rows end in the middle of a vector */
+    bool whole;                 /* outputs are vectors side by side */
+    struct piece piece, px, ph; /* of k, the piece at hand; its shares of x and h */
 };
 
 struct rows_place {
@@ -57,62 +56,61 @@ INLINE void rows_put(const struct rows_job *job, const struct rows_place *place,
         vf_store(to, z);
 }
 
-/* Any function and clip: the sum is in the tensor, and so is the result. */
-static void rows_general(const struct rows_job *job, const struct rows_place *place, size_t vector)
+/* Rows that end in the middle of a vector, or vectors of two tensors. */
+static void rows_put_all(const struct rows_job *job, size_t column_ix, size_t first, const vf *sums,
+                         size_t n_columns, size_t n_vectors)
 {
-    float *at = rows_out(job, place, vector);
-    vf z = apply(job->activation, clip_sum(vf_load(at), job->clip));
-    vf_store(at, job->flush ? flush(z) : z);
+    for (size_t c = 0; c < n_columns; c++) {
+        struct rows_place place = rows_find(job, column_ix + c);
+        for (size_t v = 0; v < n_vectors; v++)
+            rows_put(job, &place, first + v, sums[c * n_vectors + v]);
+    }
 }
 
-/* One piece of V vectors from `first` on, of a group of `size`, for C columns. */
+/* The piece at hand of V vectors from `first` on, of a group of `size`, for C columns. */
 INLINE void rows_tile(const struct rows_job *job, size_t column_ix, struct kernel_group group,
-                      size_t first, struct piece piece, size_t C, size_t V)
+                      size_t first, size_t C, size_t V)
 {
     const struct kernel_rows *rows = job->rows;
-    struct piece px = piece_cut(piece, 0, job->n_x), ph = piece_cut(piece, job->n_x, rows->n_k);
-    size_t step = group.size * KERNEL_LANES;
+    size_t step = group.size * KERNEL_LANES, at = job->out_at[0] + first * KERNEL_LANES;
     const float *weights = rows->weights + group.first * rows->n_k * KERNEL_LANES +
-                           piece.from * step + (first - group.first) * KERNEL_LANES;
-    struct rows_place places[TILE_COLUMNS];
+                           job->piece.from * step + (first - group.first) * KERNEL_LANES;
+    const float *bias = rows->bias + first * KERNEL_LANES;
+    float *columns[TILE_COLUMNS];
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
     vf sums[TILE_SUMS];
-    bool whole = job->n_rows == 1 && job->n_split == 1; /* vectors, side by side */
     EACH (c, C) {
-        places[c] = rows_find(job, column_ix + c);
-        x[c] = places[c].x + px.from;
-        h[c] = places[c].h + ph.from;
-        EACH (v, V)
-            sums[c * V + v] = vf_load(piece.from == 0 ? rows->bias + (first + v) * KERNEL_LANES
-                                                      : rows_out(job, &places[c], first + v));
+        struct rows_place place = rows_find(job, column_ix + c);
+        columns[c] = place.column;
+        x[c] = place.x + job->px.from;
+        h[c] = place.h + job->ph.from;
+        if (job->piece.from == 0)
+            EACH (v, V)
+                sums[c * V + v] = vf_load(bias + v * KERNEL_LANES);
+        else
+            EACH (v, V)
+                sums[c * V + v] = vf_load(rows_out(job, &place, first + v));
     }
-    sum_rows(sums, C, V, weights, group.size, x, px.to - px.from);
-    sum_rows(sums, C, V, weights + (px.to - px.from) * step, group.size, h, ph.to - ph.from);
-    if (piece.to == rows->n_k && job->usual)
-        EACH (s, C * V)
-            sums[s] = flush(fn_tanh(sums[s], sums[s], sums[s]));
-    EACH (c, C) {
-        float *to = rows_out(job, &places[c], first);
-        EACH (v, V)
-            if (whole)
-                vf_store(to + v * KERNEL_LANES, sums[c * V + v]);
-            else
-                rows_put(job, &places[c], first + v, sums[c * V + v]);
+    sum_rows(sums, C, V, weights, group.size, x, job->px.to - job->px.from);
+    weights += (job->px.to - job->px.from) * step;
+    sum_rows(sums, C, V, weights, group.size, h, job->ph.to - job->ph.from);
+    if (!job->whole) {
+        rows_put_all(job, column_ix, first, sums, C, V);
+        return;
     }
-    if (piece.to == rows->n_k && job->activation != NULL && !job->usual)
-        for (size_t c = 0; c < C; c++)
-            for (size_t v = 0; v < V; v++)
-                rows_general(job, &places[c], first + v);
+    EACH (c, C)
+        EACH (v, V)
+            vf_store(columns[c] + at + v * KERNEL_LANES, sums[c * V + v]);
 }
 
 /* One instance of the tile for each shape. */
 typedef void rows_tile_function(const struct rows_job *job, size_t column_ix,
-                                struct kernel_group group, size_t first, struct piece piece);
+                                struct kernel_group group, size_t first);
 #define ROWS_TILE(C, V)                                                                            \
-    static void rows_tile_##C##_##V(const struct rows_job *job, size_t column_ix,                  \
-                                    struct kernel_group group, size_t first, struct piece piece)   \
+    static __attribute__((noinline)) void rows_tile_##C##_##V(                                     \
+        const struct rows_job *job, size_t column_ix, struct kernel_group group, size_t first)     \
     {                                                                                              \
-        rows_tile(job, column_ix, group, first, piece, C, V);                                      \
+        rows_tile(job, column_ix, group, first, C, V);                                             \
     }
 #define ROWS_TILES(X, C) X(C, 1) X(C, 2) X(C, 3) X(C, 4)
 ROWS_TILES(ROWS_TILE, 1)
@@ -131,7 +129,7 @@ static rows_tile_function *const rows_tiles[TILE_COLUMNS][KERNEL_GROUP] = {
 #undef ROWS_ENTRY
 
 /* All columns of a group; with several columns no more than 4 vectors of it at a time. */
-static void rows_group(const struct rows_job *job, struct kernel_group group, struct piece piece)
+static void rows_group(const struct rows_job *job, struct kernel_group group)
 {
     size_t n_halves = job->n_columns > 1 && group.size > KERNEL_GROUP / 2 ? 2 : 1;
     size_t half = (group.size + n_halves - 1) / n_halves;
@@ -139,24 +137,27 @@ static void rows_group(const struct rows_job *job, struct kernel_group group, st
         v = group.size - first < half ? group.size - first : half;
         for (size_t c = 0, n; c < job->n_columns; c += n) {
             n = tile_columns(job->n_columns - c);
-            rows_tiles[n - 1][v - 1](job, c, group, group.first + first, piece);
+            rows_tiles[n - 1][v - 1](job, c, group, group.first + first);
         }
     }
 }
 
-static void rows_step(const struct rows_job *job)
+static void rows_step(struct rows_job *job)
 {
     size_t n_vectors = job->rows->n_vectors, n_k = job->rows->n_k;
+    job->whole = job->n_rows == 1 && job->n_split == 1;
     for (size_t g = 0; g < kernel_n_groups(n_vectors); g++) {
         struct kernel_group group = kernel_group(n_vectors, g);
         size_t length = piece_length(n_k, group.size * KERNEL_LANES, job->n_columns);
         if (job->n_rows > 1)
             length = n_k;
-        struct piece piece = {0, 0};
+        job->piece = (struct piece){0, 0};
         do {
-            piece = piece_next(piece, length, n_k);
-            rows_group(job, group, piece);
-        } while (piece.to < n_k);
+            job->piece = piece_next(job->piece, length, n_k);
+            job->px = piece_cut(job->piece, 0, job->n_x);
+            job->ph = piece_cut(job->piece, job->n_x, n_k);
+            rows_group(job, group);
+        } while (job->piece.to < n_k);
     }
 }
 
@@ -176,6 +177,20 @@ static void dense_step(const struct kernel_dense *dense, const struct kernel_pan
     rows_step(&job);
 }
 
+/* h of a column whose sums are all done: into the panel, and over the old one. */
+INLINE void rnn_finish(const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t ix,
+                       bool usual)
+{
+    float *h = panel->activations + ix * panel->stride + panel->out_at[0];
+    float *state = panel->states[ix] + panel->state_at;
+    for (size_t unit = 0; unit < rnn->n_units; unit += KERNEL_LANES) {
+        vf y = vf_load(h + unit);
+        y = flush(usual ? fn_tanh(y, y, y) : apply(&rnn->f, clip_sum(y, rnn->clip)));
+        vf_store(h + unit, y);
+        vf_store(state + unit, y);
+    }
+}
+
 static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *panel)
 {
     struct rows_job job = {
@@ -189,11 +204,12 @@ static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *pa
         .h_at = panel->state_at,
         .out_at = {panel->out_at[0]},
         .n_split = 1,
-        .activation = &rnn->f,
-        .clip = rnn->clip,
-        .flush = true,
-        .usual = rnn->f.function == KERNEL_TANH && rnn->clip == __builtin_inff(),
     };
     rows_step(&job);
-    keep_h(panel, rnn->n_units);
+    if (rnn->f.function == KERNEL_TANH && rnn->clip == __builtin_inff())
+        for (size_t c = 0; c < panel->n_columns; c++)
+            rnn_finish(rnn, panel, c, true);
+    else
+        for (size_t c = 0; c < panel->n_columns; c++)
+            rnn_finish(rnn, panel, c, false);
 }

@@ -105,13 +105,3 @@ INLINE vf clip_sum(vf z, float limit)
 {
     return clamp(z, -limit, limit);
 }
-
-static void keep_h(const struct kernel_panel *panel, size_t n_units)
-{
-    for (size_t c = 0; c < panel->n_columns; c++) {
-        const float *from = panel->activations + c * panel->stride + panel->out_at[0];
-        float *to = panel->states[c] + panel->state_at;
-        for (size_t i = 0; i < n_units; i += KERNEL_LANES)
-            vf_store(to + i, vf_load(from + i));
-    }
-}
