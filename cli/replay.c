@@ -3,6 +3,7 @@
  *     running daemon --replay_far--> records --rows--> DIR/<layer>/<tensor>    as extract writes them
  *     journal --celltap_replay--> panel --rows--/                              --journal
  *                  \--another model--> panel --> the differences               --model, --diff
+ *                  \--scores--> csv                                            --scores
  *
  * A journal is read where it lies, also while a daemon writes it; nothing of it is changed.
  * Constant memory however long the range.  Nothing is to be seen in DIR until all of it is. */
@@ -19,6 +20,7 @@
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/replay_far.h"
+#include "cli/replay_scores.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "lib/celltap_journal.h"
@@ -30,7 +32,7 @@
 struct replay_options {
     const char *output, *layers, *tensors, *journal, *model, *control;
     int format; /* enum sink_format */
-    bool diff;
+    bool diff, scores;
 };
 
 /* Of one tensor, over all timesteps. */
@@ -134,9 +136,9 @@ static int replay_open(struct replay *replay, struct celltap_replay_options *wan
     if (code == 0)
         return 0;
     if (options->journal == NULL)
-        say_error("--model reads the journal itself, and cannot: %s; run it on the daemon's host "
+        say_error("%s reads the journal itself, and cannot: %s; run it on the daemon's host "
                   "as a user who may read it, or give --journal DIR",
-                  error.text);
+                  options->scores ? "--scores" : "--model", error.text);
     else
         say_error("%s", error.text);
     return COMMAND_FAILED;
@@ -307,6 +309,8 @@ static int replay_report(const struct replay *replay, const char *stream, const 
                   replay->far ? "the daemon's journal" : replay->directory, stream, range);
         return COMMAND_FAILED;
     }
+    if (replay->options->scores)
+        return COMMAND_OK;
     if (replay->options->diff)
         replay_print_diffs(replay);
     printf("%s: %s timestep%s (seq %" PRIu64 "..%" PRIu64 "), %zu tensor%s\n",
@@ -316,14 +320,18 @@ static int replay_report(const struct replay *replay, const char *stream, const 
     return COMMAND_OK;
 }
 
-/* Another model needs the frames themselves: the journal is read here then. */
+/* Another model needs the frames themselves, scores are no tensors: the journal is read here then. */
 static int replay_far_or_near(struct replay *replay, struct celltap_replay_options *wanted,
                               char *ret_error)
 {
     const struct replay_options *options = replay->options;
-    if (options->journal != NULL || options->model != NULL) {
+    if (options->journal != NULL || options->model != NULL || options->scores) {
         int code = replay_open(replay, wanted);
-        return code != 0 ? code : replay_all(replay, ret_error);
+        if (code != 0)
+            return code;
+        return options->scores ? replay_scores_run(replay->past, options->output,
+                                                   &replay->rows.n_rows, ret_error)
+                               : replay_all(replay, ret_error);
     }
     struct recall_range range = {
         .stream = wanted->stream,
@@ -342,7 +350,9 @@ static int replay_check(const struct replay_options *options)
 {
     if (options->diff && !options->model)
         say_error("--diff needs --model OTHER.onnx: what to compare with");
-    else if (!options->output && !options->diff)
+    else if (options->scores && options->model)
+        say_error("--scores are those of the stream's own model: leave out --model");
+    else if (!options->output && !options->diff && !options->scores)
         say_error("replay needs -o DIR: where the files go");
     else
         return 0;
@@ -415,6 +425,10 @@ static const struct opts_row REPLAY_ROWS[] = {
      .kind = OPTS_FLAG,
      .offset = offsetof(struct replay_options, diff),
      .sentence = "how far the other model is off"},
+    {.name = "scores",
+     .kind = OPTS_FLAG,
+     .offset = offsetof(struct replay_options, scores),
+     .sentence = "the scores, as csv (-o FILE)"},
     OPTS_CONTROL(struct replay_options),
 };
 

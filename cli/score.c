@@ -1,8 +1,6 @@
 /* score.c - celltap score: how unusual is each row of a csv file, without a daemon.
  *
- *     csv --series--> values --detector_input--> x --step--> panel --detector_step--> a row of csv
- *                       |
- *                       +--> kept until the warm-up is over, to be stepped again
+ *     csv --series--> values --step of a watched stream--> score --> a row of csv
  *
  * One pass over the file; memory for the rows of the warm-up.  A file given with -o appears when the
  * last row is through, or not at all. */
@@ -15,10 +13,10 @@
 
 #include "cli/command.h"
 #include "cli/diagnose.h"
-#include "cli/digits.h"
 #include "cli/opts.h"
 #include "cli/progress.h"
 #include "cli/say.h"
+#include "cli/scores_csv.h"
 #include "cli/series.h"
 #include "cli/stop.h"
 #include "lib/celltap.h"
@@ -39,22 +37,12 @@ struct score_options {
     struct series_options series;
 };
 
-/* A row of the warm-up. */
-struct score_row {
-    int64_t ts_ns;
-    float *values; /* owned */
-};
-
 struct score {
     const struct score_options *options;
-    celltap_model *model;       /* ref */
-    celltap_stream *stream;     /* owned */
-    celltap_panel *panel;       /* owned */
-    celltap_detector *detector; /* owned */
-    struct series *series;      /* owned */
-    float *x;                   /* owned: what the network gets */
-    struct score_row *rows;     /* owned, [n_kept] */
-    size_t n_kept, n_rows_max;
+    celltap_model *model;   /* ref */
+    celltap_stream *stream; /* owned */
+    celltap_panel *panel;   /* owned */
+    struct series *series;  /* owned */
     FILE *out;
     char *out_path; /* owned; NULL: standard output */
     int64_t ts_ns;
@@ -130,7 +118,7 @@ static int score_level(const char *text, double *ret_state, double *ret_error)
     return -1;
 }
 
-static int score_new_detector(struct score *score)
+static int score_watch(struct score *score)
 {
     const struct score_options *options = score->options;
     struct celltap_detector_options wanted;
@@ -152,7 +140,7 @@ static int score_new_detector(struct score *score)
     if (options->level != NULL &&
         score_level(options->level, &wanted.level_state, &wanted.level_error) < 0)
         return -1;
-    if (celltap_detector_new(score->model, &wanted, &score->detector, &why) == 0)
+    if (celltap_stream_watch(score->stream, &wanted, &why) == 0)
         return 0;
     say_error("%s", why.text);
     return -1;
@@ -170,15 +158,12 @@ static int score_load(struct score *score, const char *path)
     if (n_bytes >= 0 && (bytes = malloc((size_t)n_bytes + 1)) != NULL) {
         rewind(file);
         if (fread(bytes, 1, (size_t)n_bytes, file) == (size_t)n_bytes)
-            code = celltap_detector_load(score->detector, bytes, (size_t)n_bytes);
+            code = celltap_stream_learn(score->stream, bytes, (size_t)n_bytes);
     }
     if (file != NULL)
         fclose(file);
     free(bytes);
-    if (code < 0)
-        return score_fail(path, code);
-    celltap_detector_resume(score->detector);
-    return 0;
+    return code < 0 ? score_fail(path, code) : 0;
 }
 
 /* A name beside `path`, which the file gets when it is complete. */
@@ -214,37 +199,26 @@ static int score_open(struct score *score, const char *model_path, const char *d
         say_error("%s has no column with the time, which --clock day needs; see --time", data_path);
         return -1;
     }
-    if (score_load_model(score, model_path) < 0 || score_new_detector(score) < 0 ||
-        (score->options->load != NULL && score_load(score, score->options->load) < 0))
+    if (score_load_model(score, model_path) < 0)
         return -1;
-    score->x = calloc(celltap_model_n_values(score->model) + 1, sizeof *score->x);
-    if (score->x == NULL || celltap_stream_new(score->model, &score->stream) < 0 ||
+    if (celltap_stream_new(score->model, &score->stream) < 0 ||
         celltap_panel_new(score->model, 1, &score->panel) < 0)
         return score_fail(model_path, CELLTAP_ENOMEM);
+    if (score_watch(score) < 0 ||
+        (score->options->load != NULL && score_load(score, score->options->load) < 0))
+        return -1;
     return score_open_output(score);
-}
-
-static void score_forget_rows(struct score *score)
-{
-    for (size_t i = 0; i < score->n_kept; i++)
-        free(score->rows[i].values);
-    free(score->rows);
-    score->rows = NULL;
-    score->n_kept = score->n_rows_max = 0;
 }
 
 static void score_close(struct score *score)
 {
-    score_forget_rows(score);
     if (score->out_path != NULL) {
         if (score->out != NULL)
             fclose(score->out);
         unlink(score->out_path);
     }
     free(score->out_path);
-    free(score->x);
     series_close(score->series);
-    celltap_detector_free(score->detector);
     celltap_panel_free(score->panel);
     celltap_stream_free(score->stream);
     celltap_model_unref(score->model);
@@ -252,73 +226,23 @@ static void score_close(struct score *score)
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-static int score_keep(struct score *score, const float *values, int64_t ts_ns)
-{
-    size_t n_values = series_n_values(score->series);
-    if (score->n_kept == score->n_rows_max) {
-        size_t n = score->n_rows_max * 2 + 64;
-        struct score_row *rows = realloc(score->rows, n * sizeof *rows);
-        if (rows == NULL)
-            return -1;
-        score->rows = rows;
-        score->n_rows_max = n;
-    }
-    struct score_row *row = &score->rows[score->n_kept];
-    row->ts_ns = ts_ns;
-    row->values = malloc(n_values * sizeof *values);
-    if (row->values == NULL)
-        return -1;
-    memcpy(row->values, values, n_values * sizeof *values);
-    score->n_kept++;
-    return 0;
-}
-
-static void score_step(struct score *score, const float *values, int64_t ts_ns,
-                       struct celltap_score *ret_verdict)
-{
-    celltap_detector_input(score->detector, values, ts_ns, score->x);
-    celltap_step(score->panel, score->stream, score->x, celltap_model_n_values(score->model));
-    celltap_detector_step(score->detector, score->panel, 0, values, ret_verdict);
-}
-
-/* The rows of the warm-up again, until it needs them no more. */
-static void score_again(struct score *score)
-{
-    struct celltap_score verdict = {.rewind = true};
-    while (verdict.rewind) {
-        celltap_stream_reset(score->stream);
-        for (size_t i = 0; i < score->n_kept; i++)
-            score_step(score, score->rows[i].values, score->rows[i].ts_ns, &verdict);
-    }
-    score_forget_rows(score);
-}
-
 static int score_row(struct score *score, const struct series_row *row)
 {
-    struct celltap_score verdict;
-    char numbers[3][DIGITS_DOUBLE_MAX];
     if (row->has_ts)
         score->ts_ns = row->ts_ns;
-    score_step(score, row->values, score->ts_ns, &verdict);
+    celltap_stream_at(score->stream, score->ts_ns);
+    int code = celltap_step(score->panel, score->stream, row->values,
+                            celltap_stream_n_values(score->stream));
+    if (code < 0)
+        return score_fail("the rows of the warm-up", code);
+    const struct celltap_score *verdict = celltap_panel_score(score->panel, 0);
     score->n_rows++;
-    score->n_alarms += verdict.begin;
-    if (verdict.phase != CELLTAP_PHASE_SCORE && score_keep(score, row->values, score->ts_ns) < 0)
-        return score_fail("the rows of the warm-up", CELLTAP_ENOMEM);
-    if (verdict.rewind)
-        score_again(score);
-    fprintf(score->out, "%" PRIu64 ",", score->n_rows);
-    if (row->has_ts)
-        fprintf(score->out, "%" PRId64, row->ts_ns);
-    digits_double(verdict.score, numbers[0]);
-    digits_double(verdict.g, numbers[1]);
-    digits_double(verdict.level, numbers[2]);
-    if (fprintf(score->out, ",%s,%s,%s,%d\n", numbers[0], numbers[1], numbers[2], verdict.alarm) <
-        0) {
-        say_error("%s: %s", score->out_path ? score->options->output : "standard output",
-                  strerror(errno));
-        return -1;
-    }
-    return 0;
+    score->n_alarms += verdict->begin;
+    if (scores_csv_row(score->out, score->n_rows, row->has_ts, row->ts_ns, verdict) == 0)
+        return 0;
+    say_error("%s: %s", score->out_path ? score->options->output : "standard output",
+              strerror(errno));
+    return -1;
 }
 
 /* ---- after the last row ------------------------------------------------------------------- */
@@ -342,11 +266,13 @@ static int score_write(const char *path, const void *bytes, size_t n_bytes)
 
 static int score_save(struct score *score)
 {
-    size_t n_bytes = celltap_detector_save_bytes(score->detector);
-    void *bytes = malloc(n_bytes);
+    int learnt = celltap_stream_warm(score->stream); /* if there are no rows behind the warm-up */
+    const celltap_detector *detector = celltap_stream_detector(score->stream);
+    size_t n_bytes = celltap_detector_save_bytes(detector);
+    void *bytes = learnt < 0 ? NULL : malloc(n_bytes);
     if (bytes == NULL)
         return score_fail(score->options->save, CELLTAP_ENOMEM);
-    celltap_detector_save(score->detector, bytes);
+    celltap_detector_save(detector, bytes);
     int code = score_write(score->options->save, bytes, n_bytes);
     free(bytes);
     return code;
@@ -390,7 +316,7 @@ static int score_rows(struct score *score)
     struct series_row row;
     const struct csv *csv = series_csv(score->series);
     int code;
-    fprintf(score->out, "seq,ts,score,g,level,alarm\n");
+    scores_csv_head(score->out);
     progress_start(&progress, "timesteps", csv_bytes_total(csv), PROGRESS_SILENT);
     while ((code = series_read(score->series, &row, error)) > 0 && !stop_asked()) {
         if (score_row(score, &row) < 0) {

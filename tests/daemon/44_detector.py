@@ -63,8 +63,9 @@ def check(got, wanted, what):
 
 def model(**more):
     detector = dict({"warmup": WARMUP, "clock": "day"}, **more)
-    return {"name": "any", "file": "builtin:reservoir", "units": UNITS, "streams": ["*"],
-            "detector": detector}
+    whole = {"name": "any", "file": "builtin:reservoir", "units": UNITS, "streams": ["*"],
+             "detector": detector}
+    return dict(whole, channels=["a", "b"]) if "statistics" in more else whole
 
 
 def config(daemon, detector=None, **more):
@@ -200,6 +201,53 @@ def test_replay_when_it_has_learnt_then_the_bits_that_were_published():
                 values = numpy.load(os.path.join(out, "reservoir", "c.npy"))
                 cases.same([row.tobytes() for row in values],
                            [live[seq] for seq in range(first, last + 1)], (name, journal))
+
+
+def scores_of(text):
+    lines = [line.split(",") for line in text.splitlines()[1:]]
+    return {int(line[0]): tuple(float(cell) for cell in line[2:]) for line in lines}
+
+
+def test_replay_of_scores_then_those_of_celltap_score():
+    with tempfile.TemporaryDirectory() as folder, \
+            daemon_of(journal={"snapshot_every": 50, "segment_bytes": 4096}) as daemon:
+        rows = series(17)
+        wanted = expected(folder, rows)
+        for t in range(0, N, 25):
+            send(daemon, frames("s", rows[t:t + 25], t))
+            daemon.control("snapshot")
+        for first, last in ((1, N), (20, WARMUP), (WARMUP, WARMUP + 1), (150, N)):
+            out = celltap.run("replay", "s", "%d..%d" % (first, last), "--scores", "--control",
+                              daemon.url("control")).out
+            got = scores_of(out)
+            cases.same(sorted(got), list(range(first, last + 1)), "seqs")
+            check(got, wanted, (first, last))
+        path = os.path.join(folder, "scores.csv")
+        celltap.run("replay", "s", "..", "--scores", "-o", path, "--journal",
+                    os.path.join(daemon.directory, "journal"))
+        with open(path, encoding="ascii") as file:
+            check(scores_of(file.read()), wanted, "a file")
+
+
+def test_scores_when_learnt_before_then_no_warm_up_and_replay_knows():
+    with tempfile.TemporaryDirectory() as folder:
+        statistics, rows = os.path.join(folder, "learnt"), series(18)
+        expected(folder, series(19), "--save", statistics)
+        wanted = expected(folder, rows, "--load", statistics)
+        with daemon_of({"statistics": statistics}) as daemon:
+            with daemon.subscribe(daemon.url("scores")) as sub:
+                send(daemon, frames("s", rows[:100]))
+                got = take(sub, {}, ["s"], 100)
+            check(got["s"], wanted, "live")
+            assert got["s"][40][1] > 0, "no warm-up"
+            kill_and_start(daemon)
+            with daemon.subscribe(daemon.url("scores")) as sub:
+                send(daemon, frames("s", rows[100:], 100))
+                take(sub, got, ["s"], N)
+            check(got["s"], wanted, "after a recovery")
+            out = celltap.run("replay", "s", "..", "--scores", "--control",
+                              daemon.url("control")).out
+            check(scores_of(out), wanted, "replay")
 
 
 def test_reset_when_it_learns_or_has_learnt_then_recovery_knows():
