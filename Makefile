@@ -187,9 +187,11 @@ check-valgrind:
 	    "valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes" unit
 
 .PHONY: check-arm check-floats
-check-arm: ## the same bits in every kernel, here and on aarch64 (cross-built, under qemu)
-	@.ci/deps $(ARM_DEPS)
+check-arm: ## the same bits in every kernel, here and on aarch64, also of a replayed journal (qemu)
+	@.ci/deps $(DEPS) $(DEMO_DEPS) $(ARM_DEPS)
 	@sh tests/bits/compare.sh $(BUILD) 60
+	@$(AGAIN) all
+	@sh tests/bits/replay.sh $(BUILD) $(PYTHON)
 
 check-floats: tests ## functions of all 2^32 floats and 500 million fmas (half an hour)
 	@for t in fma functions; do \
