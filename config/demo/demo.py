@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """demo.py - plays five minutes of a real electrocardiogram into a daemon of its own.
 
-    ecg208.csv --celltap feed--> celltapd (demo.onnx) --tap--> counted here, record by record
-                                    |
+    ecg208.csv --celltap feed--> celltapd (demo.onnx) --activations--> counted here, one by one
+                                    |  |
+                                    |  +--anomalies--> kept, and told at the end
                                     +--celltap watch--> the terminal (elsewhere: plain lines)
 
 Everything it starts lives in a directory of its own, made under BUILD/demo/ (or under the system's
 directory for temporary files when that path is too long for a socket) and removed at the end, so
-that several demos may run side by side.  What stays in BUILD/demo/ is the unpacked recording and a
-configuration, for the commands that it suggests at the end.
+that several demos may run side by side.  What stays in BUILD/demo/ is the recording, a
+configuration and the journal of what was played, for the commands that it suggests at the end.
 
 Ends with 0 when every record arrived, and on Ctrl-C; with 1 and the daemon's log otherwise.
 """
@@ -16,7 +17,6 @@ import argparse
 import collections
 import contextlib
 import json
-import lzma
 import os
 import shlex
 import shutil
@@ -34,11 +34,14 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "examples"))
+import findings  # noqa: E402  pylint: disable=wrong-import-position
+import recording  # noqa: E402  pylint: disable=wrong-import-position
 import subscriber  # noqa: E402  pylint: disable=wrong-import-position
 
 STREAM = "ecg/208"
-RATE_HZ = 360  # of the recording
+RATE_HZ = recording.RATE_HZ
 SPEED = 15  # times as fast: 300 s of it in 20 s
+N_LAYERS = 3  # that the tap publishes
 SHOWN_LAYER, SHOWN_EVERY = "lstm.l1", 30 * RATE_HZ  # where there is no terminal
 DEADLINE_S = 20  # for the daemon to start, to end, to deliver what is under way
 SOCKET_PATH_MAX = 107  # bytes, sun_path of unix(7) without its NUL
@@ -47,24 +50,6 @@ SOCKET_NAME_MAX = 40  # bytes, of the longest name that the daemon puts behind r
 
 class Failed(Exception):
     """The demo cannot go on; its text says why."""
-
-
-def unpack(target):
-    """The recording as csv; written once, and whole or not at all."""
-    if os.path.exists(target):
-        return
-    with lzma.open(os.path.join(HERE, "ecg208.csv.xz")) as packed:
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), delete=False) as file:
-            shutil.copyfileobj(packed, file)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, target)
-
-
-def cut(recording, n_rows, target):
-    """The header and the first rows of a recording."""
-    with open(recording, "rb") as file, open(target, "wb") as part:
-        part.writelines(line for _, line in zip(range(n_rows + 1), file))
-    return target
 
 
 def configure(target, runtime_dir):
@@ -157,6 +142,11 @@ class Counter(threading.Thread):
                     shown(record)
 
 
+    def has(self, seq):
+        """True when every layer's record of a timestep has come."""
+        return len(self.last_seq) == N_LAYERS and min(self.last_seq.values()) >= seq
+
+
 def shown(record):
     """One line: where in the recording, and the units that are excited most."""
     h = np.frombuffer(record["tensors"]["h"], record["dtype"])
@@ -173,7 +163,9 @@ class Demo:
         self.build, self.run_dir = build, run_dir
         self.control = "ipc://%s/control.ipc" % run_dir
         self.ingest = "ipc://%s/ingest.ipc" % run_dir
-        self.tap = "ipc://%s/activations.ipc" % run_dir
+
+    def tap(self, name):
+        return "ipc://%s/%s.ipc" % (self.run_dir, name)
 
     def program(self, name):
         return os.path.join(self.build, name)
@@ -194,25 +186,26 @@ class Demo:
                 raise Failed("waited %d s for %s" % (DEADLINE_S, what))
             time.sleep(0.02)
 
-    def feed(self, recording):
-        return [self.program("celltap"), "feed", recording, "--dial", self.ingest, "--stream",
+    def feed(self, rows):
+        return [self.program("celltap"), "feed", rows, "--dial", self.ingest, "--stream",
                 STREAM, "--time", "seconds", "--rate", str(RATE_HZ * SPEED)]
 
-    def play(self, recording):
-        """The recording, while somebody looks at it.  Returns seconds."""
+    def play(self, rows):
+        """The recording, while somebody looks at it.  Returns seconds, and whether it was played to
+        its end."""
         began = time.monotonic()
         if not sys.stdout.isatty():
-            code = subprocess.run(self.feed(recording), stdin=subprocess.DEVNULL,
+            code = subprocess.run(self.feed(rows), stdin=subprocess.DEVNULL,
                                   check=False).returncode
         else:
             log = os.path.join(self.run_dir, "feed.log")
-            with open(log, "wb") as output, started(self.feed(recording), stdout=output,
+            with open(log, "wb") as output, started(self.feed(rows), stdout=output,
                                                     stderr=output) as feed:
                 self.watch(feed)
                 code = feed.poll()
         if code not in (0, None):
             raise Failed("celltap feed ended with %d" % code)
-        return time.monotonic() - began
+        return time.monotonic() - began, code == 0
 
     def watch(self, feed):
         """The live heat map, until the recording or the user's patience ends."""
@@ -236,20 +229,45 @@ def summary(status, counter, seconds):
     print("dropped       %d" % counter.lost)
 
 
-def suggest(build, runtime_dir, config, recording):
+def keep(journal, target):
+    """The journal in the place of an earlier one."""
+    part = tempfile.mkdtemp(prefix="run-", dir=os.path.dirname(target))
+    try:
+        shutil.move(journal, part)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(os.path.join(part, os.path.basename(journal)), target)
+    except OSError:
+        pass  # a demo beside this one was faster; its journal says the same
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+class Shell:
     """Commands to try next; each works as it stands, from here."""
+
+    def __init__(self, build, runtime_dir):
+        self.runtime_dir = self.near(runtime_dir)
+        self.celltap = self.quoted(os.path.join(build, "celltap"))
+
+    @staticmethod
     def near(path):
         return os.path.relpath(path) if path.startswith(os.getcwd() + "/") else path
 
-    def here(path):
-        return shlex.quote(near(path))
+    def quoted(self, path):
+        return shlex.quote(self.near(path))
 
-    def url(name):
-        return shlex.quote("ipc://%s/%s.ipc" % (near(runtime_dir), name))
+    def url(self, name):
+        return shlex.quote("ipc://%s/%s.ipc" % (self.runtime_dir, name))
 
-    celltap = here(os.path.join(build, "celltap"))
-    topic = "activations/%s/lstm.l1/" % STREAM
-    print("""
+    def look_again(self, record, journal, target):
+        print("""
+Look at it again: every unit of every layer, as it was, to files,
+  {celltap} replay {stream} {first}..{last} --journal {journal} -o {target}""".format(
+      celltap=self.celltap, stream=STREAM, first=record["from"], last=record["to"],
+      journal=self.quoted(journal), target=self.quoted(target)))
+
+    def suggest(self, build, config, rows):
+        print("""
 Try next: start a daemon and play the recording at its own pace,
   {daemon} --config {config} &
   {celltap} feed {csv} --dial {ingest} --stream {stream} --time seconds --rate {rate} &
@@ -263,15 +281,44 @@ write every tensor of every layer to files, with no daemon at all,
   {celltap} extract {model} {csv} -o {states}
 and stop what was started:
   kill %1 %2
-""".format(daemon=here(os.path.join(build, "celltapd")), celltap=celltap, config=here(config),
-           csv=here(recording), ingest=url("ingest"), control=url("control"),
-           tap=url("activations"), stream=STREAM, rate=RATE_HZ, topic=topic,
-           subscriber=here(os.path.join(ROOT, "examples/subscriber.py")),
-           model=here(os.path.join(HERE, "demo.onnx")),
-           states=here(os.path.join(build, "demo", "states"))))
+""".format(daemon=self.quoted(os.path.join(build, "celltapd")), celltap=self.celltap,
+           config=self.quoted(config), csv=self.quoted(rows), ingest=self.url("ingest"),
+           control=self.url("control"), tap=self.url("activations"), stream=STREAM, rate=RATE_HZ,
+           topic="activations/%s/lstm.l1/" % STREAM,
+           subscriber=self.quoted(os.path.join(ROOT, "examples/subscriber.py")),
+           model=self.quoted(os.path.join(HERE, "demo.onnx")),
+           states=self.quoted(os.path.join(build, "demo", "states"))))
 
 
-def run(build, home, recording, seconds):
+def play(demo, seconds):
+    """The recording through a daemon that is ready, and what came of it.  Returns the record of the
+    anomaly to look at again, or None."""
+    counter = Counter(demo.tap("activations"), show=not sys.stdout.isatty())
+    found = findings.Findings(demo.tap("anomalies"))
+    for subscription in (counter, found):
+        subscription.start()
+    demo.wait("the taps", lambda: all(tap["subscribers"] > 0 for tap in demo.status()["taps"]))
+    print("celltapd steps a two-layer LSTM, trained to forecast this heart, with every sample, and"
+          "\nwatches its states; playing %d s of electrocardiogram at %d times its speed."
+          % (seconds, SPEED), flush=True)
+    rows = os.path.join(demo.run_dir, "part.csv")
+    recording.write(rows, seconds * RATE_HZ)
+    elapsed, is_whole = demo.play(rows)
+    if is_whole:
+        demo.wait("the last frames", lambda: demo.status()["accepted"] >= seconds * RATE_HZ)
+    status = demo.status()
+    demo.wait("the last records", lambda: counter.has(status["accepted"]))
+    n_anomalies = sum(tap["records"] for tap in demo.status()["taps"] if tap["name"] == "anomalies")
+    demo.wait("the last anomalies", lambda: len(found.records) >= n_anomalies)
+    summary(status, counter, elapsed)
+    if counter.lost or status["rejected"]:
+        raise Failed("something was lost on the way")
+    end_s = status["accepted"] / RATE_HZ
+    return findings.tell(found.alarms(end_s), end_s)
+
+
+def run(build, home, seconds, journal):
+    """The whole demo in a directory of its own; its journal is kept, if there is a place for it."""
     with directory(home) as run_dir, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         demo = Demo(build, run_dir)
         config, log = os.path.join(run_dir, "celltapd.yaml"), os.path.join(run_dir, "celltapd.log")
@@ -282,29 +329,19 @@ def run(build, home, recording, seconds):
                 started([demo.program("celltapd"), "--config", config], stdout=output,
                         stderr=output, env=dict(os.environ, NOTIFY_SOCKET=address)) as daemon:
             wait_ready(daemon, notify, log)
-            counter = Counter(demo.tap, show=not sys.stdout.isatty())
-            counter.start()
-            demo.wait("the tap", lambda: demo.status()["taps"][0]["subscribers"] > 0)
-            print("celltapd steps a two-layer LSTM, trained to forecast this heart, with every"
-                  " sample;\nplaying %d s of electrocardiogram at %d times its speed."
-                  % (seconds, SPEED), flush=True)
-            part = cut(recording, seconds * RATE_HZ, os.path.join(run_dir, "part.csv"))
-            elapsed = demo.play(part)
-            status = demo.status()
-            published = sum(tap["records"] for tap in status["taps"] if not tap["dynamic"])
-            demo.wait("the last records",
-                      lambda: sum(counter.records.values()) + counter.lost >= published)
-            summary(status, counter, elapsed)
+            record = play(demo, seconds)
             if stop(daemon) != 0:
                 raise Failed("celltapd did not end in order")
-            if counter.lost or status["rejected"]:
-                raise Failed("something was lost on the way")
+        if journal:
+            keep(os.path.join(run_dir, "journal"), journal)
+        return record
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
-    parser.add_argument("--seconds", type=int, default=300, help="of the recording")
+    parser.add_argument("--seconds", type=int, default=300, choices=range(1, 301), metavar="1..300",
+                        help="of the recording (300)")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -314,13 +351,17 @@ def main():
     try:
         os.makedirs(home, exist_ok=True)
         home_is_ours = os.access(home, os.W_OK)
-        recording, config = os.path.join(home, "ecg208.csv"), os.path.join(home, "celltapd.yaml")
+        rows, config = os.path.join(home, "ecg208.csv"), os.path.join(home, "celltapd.yaml")
+        journal = os.path.join(home, "played") if home_is_ours else None
         runtime_dir = home if fits(home) else "/tmp/celltap-demo-%d" % os.getuid()
-        unpack(recording)
         if home_is_ours:
+            recording.write(rows)
             configure(config, runtime_dir)
-        run(build, home if home_is_ours else "/tmp", recording, options.seconds)
-        suggest(build, runtime_dir, config, recording)
+        record = run(build, home if home_is_ours else "/tmp", options.seconds, journal)
+        shell = Shell(build, runtime_dir)
+        if record and journal:
+            shell.look_again(record, journal, os.path.join(home, "anomaly"))
+        shell.suggest(build, config, rows)
     except Failed as why:
         print("demo: %s" % why, file=sys.stderr)
         return 1

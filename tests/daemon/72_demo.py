@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """72_demo.py - proves that the demo plays, counts, cleans up, and disturbs nobody.
 
-A few seconds of the recording instead of five minutes: without a terminal, on one, two at a time, in
-a directory with a space, in one too long for a socket, stopped by Ctrl-C; and the commands that it
-suggests at the end work as they stand.
+A few seconds of the recording instead of five minutes: without a terminal, on one, two at a time,
+in a directory with a space, in one too long for a socket, stopped by Ctrl-C.  With a quarter minute
+more than it learns from, it tells the anomalies; and the commands that it suggests at the end work
+as they stand.
 """
 import glob
 import lzma
@@ -21,7 +22,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("CELLTAP_BUILD", os.path.join(ROOT, "build"))
 DEMO = os.path.join(ROOT, "config/demo")
 SECONDS = 10
-FRAMES = SECONDS * 360
+RATE_HZ = 120
+SECONDS_WITH_ANOMALIES, WIDE_BEATS = 75, 3  # those at 62.2, 70.9 and 72.3 s
 DEADLINE_S = 120
 PYTHON = "/usr/bin/python3"
 
@@ -40,8 +42,8 @@ def command(folder, seconds=SECONDS):
     return [PYTHON, os.path.join(folder, "config/demo/demo.py"), "--seconds", str(seconds)]
 
 
-def run(folder):
-    return subprocess.Popen(command(folder), cwd=folder, stdin=subprocess.DEVNULL,
+def run(folder, seconds=SECONDS):
+    return subprocess.Popen(command(folder, seconds), cwd=folder, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -51,17 +53,19 @@ def finished(process):
     return output
 
 
-def check_summary(output):
-    assert re.search(r"^frames in +%d in " % FRAMES, output, re.M), output
+def check_summary(output, seconds=SECONDS):
+    frames = seconds * RATE_HZ
+    assert re.search(r"^frames in +%d in " % frames, output, re.M), output
     for layer in ("lstm.l0", "lstm.l1", "head"):
-        assert re.search(r"^records out +%s +%d\r?$" % (re.escape(layer), FRAMES), output,
+        assert re.search(r"^records out +%s +%d\r?$" % (re.escape(layer), frames), output,
                          re.M), output
     assert re.search(r"^dropped +0\r?$", output, re.M), output
+    assert ("none yet" in output) == (seconds < 60), output
 
 
 def check_nothing_left(folder):
     left = set(os.listdir(os.path.join(folder, "build/demo")))
-    assert left == {"ecg208.csv", "celltapd.yaml"}, left
+    assert left - {"played"} == {"ecg208.csv", "celltapd.yaml"}, left
     running = subprocess.run(["pgrep", "-f", folder + "/build/demo"], check=False,
                              stdout=subprocess.PIPE).stdout if shutil.which("pgrep") else b""
     assert not running, running
@@ -112,10 +116,13 @@ def test_interrupt_cleans_up(scratch):
 
 def test_suggested_commands_work(scratch):
     folder = checkout(os.path.join(scratch, "try it"))
-    output = finished(run(folder))
-    lines = [line.strip() for line in output.split("Try next", 1)[1].splitlines()
+    output = finished(run(folder, SECONDS_WITH_ANOMALIES))
+    check_summary(output, SECONDS_WITH_ANOMALIES)
+    check_nothing_left(folder)
+    assert "wide beats: %d of %d found" % (WIDE_BEATS, WIDE_BEATS) in output, output
+    lines = [line.strip() for line in output.split("Look at", 1)[1].splitlines()
              if line.startswith("  ")]
-    assert len(lines) == 9, lines
+    assert len(lines) == 10 and " replay " in lines[0], lines
     # As typed, but that what runs for ever is ended, and that nobody types before it is ready.
     patched = []
     for line in lines:
@@ -130,7 +137,9 @@ def test_suggested_commands_work(scratch):
                           stderr=subprocess.STDOUT, timeout=DEADLINE_S)
     output = done.stdout.decode(errors="replace")
     assert "activations/ecg/208/lstm.l1/" in output and "lstm.l1 c[48] min" in output, output
-    assert glob.glob(os.path.join(glob.escape(folder), "build/demo/states/lstm.l0/f.npy"))
+    for name in ("states", "anomaly"):
+        path = os.path.join(glob.escape(folder), "build/demo", name, "lstm.l0/f.npy")
+        assert glob.glob(path), name
 
 
 def test_recording_is_the_original():
