@@ -494,7 +494,7 @@ static const struct opts_row WATCH_ROWS[] = {
 const struct command watch_command = {
     .name = "watch",
     .arguments = "",
-    .sentence = "Units of layers, scores or anomalies live, for people or for programs.",
+    .sentence = "Units of layers, scores or anomalies, live.",
     .example = "  celltap watch --stream pump/1\n"
                "  celltap watch --anomalies --format table\n",
     .rows = WATCH_ROWS,
