@@ -6,6 +6,7 @@
  * last row is through, or not at all. */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,8 @@ static int score_watch(struct score *score)
     celltap_detector_defaults(score->model, &wanted);
     wanted.warmup = options->warmup;
     wanted.threshold = options->threshold;
-    wanted.smooth = options->smooth;
+    if (!isnan(options->smooth))
+        wanted.smooth = options->smooth;
     wanted.clock = (enum celltap_clock)options->clock;
     wanted.forecast = options->forecast;
     if (options->scale != SCORE_SCALE_AUTO)
@@ -341,7 +343,7 @@ static int score_rows(struct score *score)
 static int score_run(int argc, char **argv)
 {
     struct score_options options = {
-        .warmup = 750, .threshold = 2.7, .smooth = 8, .units = SCORE_UNITS};
+        .warmup = 750, .threshold = 2.7, .smooth = NAN, .units = SCORE_UNITS};
     struct score score = {.options = &options};
     const char *arguments[2];
     int code = opts_parse(&score_command, argc, argv, &options, arguments);
@@ -379,7 +381,7 @@ static const struct opts_row SCORE_ROWS[] = {
      .kind = OPTS_NUMBER,
      .value = "N",
      .offset = offsetof(struct score_options, smooth),
-     .sentence = "timesteps that distances are smoothed over (8)"},
+     .sentence = "timesteps that distances are smoothed over (8; the reservoir 6)"},
     {.name = "clock",
      .kind = OPTS_CHOICE,
      .value = "none|day",

@@ -49,6 +49,7 @@ enum conf_clock { CONF_CLOCK_NONE, CONF_CLOCK_DAY };
 
 struct conf_detector {
     bool off, given; /* `detector: none`; the key is there */
+    bool smooth_given;
     struct conf_span warmup, smooth, refractory, forget;
     double threshold, level_state, level_error;
     enum conf_scale scale;

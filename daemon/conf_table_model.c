@@ -59,7 +59,9 @@ static const struct conf_option detector_options[] = {
      .fallback = "8",
      .min = 1,
      .max = 1000000,
-     .sentence = "Distances are smoothed over so many timesteps."},
+     .given_offset = offsetof(struct conf_model, detector.smooth_given),
+     .sentence =
+         "Distances are smoothed over so many timesteps; unless set, builtin:reservoir's over 6."},
     {.key = "refractory",
      .type = CONF_TYPE_SPAN,
      FIELD(detector.refractory),

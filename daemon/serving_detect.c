@@ -53,7 +53,8 @@ static int detect_options(struct detect *detect)
     options->threshold = conf->threshold;
     options->level_state = conf->level_state;
     options->level_error = conf->level_error;
-    options->smooth = (double)conf->smooth.n_steps;
+    if (conf->smooth_given)
+        options->smooth = (double)conf->smooth.n_steps;
     options->refractory = (double)conf->refractory.n_steps;
     options->forget = (double)conf->forget.n_steps;
     options->clock = conf->clock == CONF_CLOCK_DAY ? CELLTAP_CLOCK_DAY : CELLTAP_CLOCK_NONE;

@@ -232,7 +232,7 @@ struct celltap_detector_options {
     double threshold;         /* of the score, above which is an event; 2.7 */
     double level_state;       /* level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
     double level_error;       /* the same for forecasts; 1.5 */
-    double smooth;            /* of distances, timesteps, at least 1; 8 */
+    double smooth;            /* of distances, timesteps, at least 1; 8, reservoir 6 */
     double refractory;        /* timesteps until an event is half forgotten; 100 */
     double forget;            /* timesteps until the history of distances has faded to 1/e; 2000 */
     enum celltap_scale scale; /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
