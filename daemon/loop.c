@@ -264,6 +264,7 @@ static void loop_on_tick(uv_timer_t *tick)
 {
     struct loop *loop = tick->data;
     sd_tick(&loop->sd);
+    place_tick(&loop->place);
     loop_watchdog(loop);
     journal_tick(loop->journal);
     warm_run(loop->warm);
@@ -442,6 +443,7 @@ static int loop_start(struct loop *loop)
     if (loop->warm == NULL || loop_start_crew(loop) != 0 || loop_start_journal(loop) != 0 ||
         loop_open_uv(loop) != 0 || loop_open_socks(loop) != 0)
         return -1;
+    place_init(&loop->place);
     uv_update_time(&loop->uv);
     loop->started_ms = loop->status_since_ms = loop->rate_since_ms = loop_now_ms(loop);
     return 0;

@@ -14,6 +14,7 @@
 #include "daemon/engine.h"
 #include "daemon/intake.h"
 #include "daemon/journal.h"
+#include "daemon/place.h"
 #include "daemon/replays.h"
 #include "daemon/sd.h"
 #include "daemon/taps.h"
@@ -46,6 +47,7 @@ struct loop {
     uv_poll_t replayed; /* while there are replays */
     uv_signal_t signals[3];
     uv_timer_t tick;
+    struct place place;
     struct sd sd;
     enum loop_phase phase;
     bool interrupted;                                   /* a second SIGTERM: end at once */
