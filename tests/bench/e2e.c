@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "daemon/sock.h"
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
                                         .n_sampled = run.sampled,
                                         .n_frames = run.frames};
     struct sock_tasks *tasks = sock_tasks_new();
+    prctl(PR_SET_TIMERSLACK, 1UL); /* frames at a rate come evenly, not in pairs */
     run.pid = argv[5];
     run.feed = e2e_feed_new(argv[2], run.streams, celltap_model_n_values(model), run.per_message,
                             run.seqs != 0);
