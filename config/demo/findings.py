@@ -53,6 +53,27 @@ def strongest(record):
             % (channel["name"], channel["value"], channel["expected"], units))
 
 
+def tell_kind(judged, kind):
+    """How many there are and were found, and when."""
+    mine, hits = judged.by_kind[kind], len(judged.found[kind])
+    n_labels, alarms = hits + len(judged.missed[kind]), counted(len(mine))
+    if mine or n_labels:
+        print("  something else: %s" % alarms if kind == "other" else
+              "  %s: %d of %d found, %s" % (NAMES[kind], hits, n_labels, alarms))
+    if mine:
+        print(times(mine))
+
+
+def counted(n):
+    return "%d alarm%s" % (n, "" if n == 1 else "s")
+
+
+def clean(judged, end_s):
+    if end_s < judge.CLEAN_S[1]:
+        return ""
+    return "; in clean rhythm (%d to %d s): %s" % (*judge.CLEAN_S, len(judged.clean) or "none")
+
+
 def tell(found, end_s):
     """Prints what was found up to end_s.  Returns the record of the alarm to look at again: of the
     last artefact, or of the longest alarm; None if there is none."""
@@ -65,18 +86,9 @@ def tell(found, end_s):
     print("anomalies     %d alarms after the first %d s, which the detector learnt from;"
           "\n              they begin at second" % (len(alarms), judge.LEARNT_S))
     for kind in judge.KINDS:
-        mine, hits = judged.by_kind[kind], len(judged.found[kind])
-        if kind == "other":
-            head = "something else: %d alarm%s" % (len(mine), "s" * (len(mine) != 1))
-        else:
-            head = ("%s: %d of %d found, %d alarm%s"
-                    % (NAMES[kind], hits, hits + len(judged.missed[kind]), len(mine),
-                       "s" * (len(mine) != 1)))
-        print("  " + head)
-        if mine:
-            print(times(mine))
-    print("  %.0f %% of the alarms are at artefacts or wide beats; clean rhythm (%d to %d s): %s"
-          % (100 * judged.right, *judge.CLEAN_S, len(judged.clean) or "none"))
+        tell_kind(judged, kind)
+    print("  %.0f %% of the alarms are at artefacts or wide beats" % (100 * judged.right)
+          + clean(judged, end_s))
     print("  (what they are: labels.csv, made by label.py from the width of each beat)")
     return look_at(found, judged)
 
@@ -88,5 +100,6 @@ def look_at(found, judged):
     if not wanted:
         return None
     alarm, record = max(wanted, key=lambda pair: pair[0].end - pair[0].begin)
-    print("  the longest of them, %.2f to %.2f s: %s" % (*alarm, strongest(record)))
+    print("  the longest%s, %.2f to %.2f s: %s"
+          % (" artefact" if kind else "", *alarm, strongest(record)))
     return record
