@@ -36,6 +36,11 @@ void *alloc_new(size_t n_items, size_t item_bytes)
     return memset(memory, 0, n_bytes);
 }
 
+void *alloc_resize(void *memory, size_t n_bytes)
+{
+    return alloc_may() ? realloc(memory, n_bytes) : NULL;
+}
+
 void alloc_free(void *memory)
 {
     if (memory != NULL)

@@ -13,6 +13,10 @@
  * overflows.  A size of 0 gives a valid pointer. */
 void *alloc_new(size_t n_items, size_t item_bytes);
 
+/* memory (not NULL) with another size, perhaps elsewhere; what is new in it is not zeroed, and it is
+ * aligned for any type, not to ALLOC_ALIGN.  NULL: there is none, and memory is as it was. */
+void *alloc_resize(void *memory, size_t n_bytes);
+
 /* Gives memory back; NULL is fine. */
 void alloc_free(void *memory);
 

@@ -64,11 +64,10 @@ static int snapshot_make_room(struct celltap_snapshot *snapshot, size_t n_bytes)
         room *= 2;
     if (room == snapshot->n_room)
         return 0;
-    unsigned char *bytes = alloc_new(room, 1);
+    /* Large ones are moved by the system page by page: no copy, and what is not used is not there. */
+    unsigned char *bytes = alloc_resize(snapshot->bytes, room);
     if (bytes == NULL)
         return CELLTAP_ENOMEM;
-    memcpy(bytes, snapshot->bytes, snapshot->n_bytes);
-    alloc_free(snapshot->bytes);
     snapshot->bytes = bytes;
     snapshot->n_room = room;
     return 0;
