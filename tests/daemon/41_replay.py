@@ -103,7 +103,7 @@ def test_any_range_when_replayed_then_the_bits_that_were():
         same(replay("s/1", "1970-01-01T00:00:00.1..1970-01-01T00:00:00.12", journal),
              steps[100:121])
         same(replay("noise", "1..300", journal), run(network, noise))
-        got = replay("s/1", "5..9", journal, "--layers", "fc")
+        got = replay("s/1", "5..9", journal, "--layer", "fc")
         cases.same(set(got), {("fc", "output")})
         wrong = dict(got)
         wrong["fc", "output"] = wrong["fc", "output"] + numpy.float32(1e-6)
@@ -214,8 +214,8 @@ def test_command_when_it_asks_the_daemon_then_the_same_files():
         same(replay("s", "2990..", control), steps[2989:])
         same(replay("s", "1970-01-01T00:00:01..1970-01-01T00:00:02", control), steps[1000:2001])
         same(replay("s", "1970-01-01T00:00:02.9..", control), steps[2900:])
-        for more in ((), ("--layers", "lstm*", "--tensors", "c,o"), ("--layers", "@*,fc"),
-                     ("--tensors", "output")):
+        for more in ((), ("--layer", "lstm*", "--tensor", "c,o"), ("--layer", "@*,fc"),
+                     ("--tensor", "output")):
             near, far = (replay("s", "700..900", where, *more) for where in (journal, control))
             cases.same(list(near), list(far), more)
             for name, array in near.items():
@@ -230,8 +230,8 @@ def test_command_when_it_asks_the_daemon_then_the_same_files():
                                   open(os.path.join(at, name), "rb").read()
                                   for at, _, names in os.walk(out) for name in names})
                 assert texts[0] and texts[0] == texts[1], kind
-        for span, more in (("9000..", ()), ("1..2", ("--layers", "nope")),
-                           ("1..2", ("--layers", "fc", "--tensors", "h"))):
+        for span, more in (("9000..", ()), ("1..2", ("--layer", "nope")),
+                           ("1..2", ("--layer", "fc", "--tensor", "h"))):
             near, far = (replay("s", span, where, *more, check=1) for where in (journal, control))
             cases.same(near.replace(journal, ""), far.replace("the daemon's journal", ""))
         error = replay("s", "1..2", "ipc://%s/nobody.ipc" % daemon.directory, check=1)

@@ -196,7 +196,7 @@ def test_replay_when_it_has_learnt_then_the_bits_that_were_published():
                                   ("late", 150, N)):
             for journal in ((), ("--journal", os.path.join(daemon.directory, "journal"))):
                 out = os.path.join(folder, name + str(len(journal)))
-                celltap.run("replay", "s", "%d..%d" % (first, last), "-o", out, "--layers",
+                celltap.run("replay", "s", "%d..%d" % (first, last), "-o", out, "--layer",
                             "reservoir", "--control", daemon.url("control"), *journal)
                 values = numpy.load(os.path.join(out, "reservoir", "c.npy"))
                 cases.same([row.tobytes() for row in values],
