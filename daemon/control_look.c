@@ -46,6 +46,16 @@ static uint64_t control_n_streams(const struct serving *head)
     return n;
 }
 
+/* Of a frame; nil: any number. */
+static void control_put_values(struct celltap_writer *writer, const struct serving *serving)
+{
+    celltap_put_str(writer, "values");
+    if (serving->any_size)
+        celltap_put_nil(writer);
+    else
+        celltap_put_uint(writer, serving->n_channels);
+}
+
 static void control_put_models(struct celltap_writer *writer, const struct engine *engine)
 {
     size_t n;
@@ -56,11 +66,7 @@ static void control_put_models(struct celltap_writer *writer, const struct engin
         celltap_put_map(writer, 5);
         control_put_text(writer, "name", servings[i]->conf->name);
         control_put_text(writer, "file", servings[i]->conf->file);
-        celltap_put_str(writer, "values");
-        if (servings[i]->any_size)
-            celltap_put_nil(writer);
-        else
-            celltap_put_uint(writer, servings[i]->n_channels);
+        control_put_values(writer, servings[i]);
         control_put_uint(writer, "streams", control_n_streams(servings[i]));
         celltap_put_str(writer, "watched");
         celltap_put_bool(writer, servings[i]->detector != NULL);
@@ -93,9 +99,10 @@ static void control_put_detectors(struct celltap_writer *writer, const struct st
     uint64_t n_watched = 0, n_warming = 0, n_alarms = 0, n_events = 0;
     for (size_t i = 0; i < streams->n; i++) {
         const struct stream *stream = streams->list[i];
-        n_watched += celltap_stream_detector(stream->state) != NULL;
+        bool is_watched = celltap_stream_detector(stream->state) != NULL;
+        n_watched += is_watched;
         n_warming += celltap_stream_warm_left(stream->state) != SIZE_MAX;
-        n_alarms += stream->alarm;
+        n_alarms += is_watched && stream->alarm;
         n_events += stream->n_events;
     }
     celltap_put_str(writer, "detectors");
@@ -302,7 +309,7 @@ void control_model_write(struct control_request *request, struct celltap_writer 
     celltap_put_map(writer, 5);
     control_put_text(writer, "name", conf->name);
     control_put_text(writer, "file", conf->file);
-    control_put_uint(writer, "values", serving->n_values);
+    control_put_values(writer, serving);
     celltap_put_str(writer, "channels");
     celltap_put_array(writer, conf->channels.n);
     for (size_t i = 0; i < conf->channels.n; i++)

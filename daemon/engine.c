@@ -124,8 +124,7 @@ static void engine_step_panel(struct engine *engine, struct engine_panel *panel,
         atomic_store(&engine->failed, true);
     for (size_t i = 0; i < n; i++) {
         columns[i].score = celltap_panel_score(stepping, i);
-        if (columns[i].score != NULL)
-            columns[i].event = streams_judge(columns[i].stream, columns[i].seq, columns[i].score);
+        columns[i].event = streams_judge(columns[i].stream, columns[i].seq, columns[i].score);
     }
     panel->n_left -= n;
     sink->stepped(sink->arg, panel->shard_ix, serving, columns, n, panel->n_left);

@@ -110,6 +110,10 @@ struct stream *streams_add(struct streams *streams, const char *name, size_t nam
 enum stream_event streams_judge(struct stream *stream, uint64_t seq,
                                 const struct celltap_score *score)
 {
+    if (score == NULL) {
+        stream->alarm = false; /* it may have had a detector */
+        return STREAM_EVENT_NONE;
+    }
     bool ends = score->end || (stream->alarm && !score->alarm);
     if (score->begin) {
         stream->alarm_since = seq;

@@ -59,7 +59,8 @@ void streams_done(struct streams *streams); /* frees all streams */
 
 struct stream *streams_find(const struct streams *streams, const char *name, size_t name_bytes);
 
-/* Takes note of the verdict on a timestep: whether an alarm begins or ends with it. */
+/* Takes note of the verdict on a timestep (NULL: there is no detector): whether an alarm begins or
+ * ends with it. */
 enum stream_event streams_judge(struct stream *stream, uint64_t seq,
                                 const struct celltap_score *score);
 

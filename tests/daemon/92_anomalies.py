@@ -126,6 +126,25 @@ def test_reset_within_an_alarm_then_it_ends():
         cases.same(daemon.status()["detectors"]["alarms"], 0)
 
 
+def test_detector_taken_away_within_an_alarm_then_none_is_left():
+    with D.Daemon(start=False) as daemon:
+        started(daemon)
+        with daemon.subscribe(daemon.url("found")) as found, \
+                sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+            D.feed(req, frames(disturbed()[:BEGIN]))
+            D.records(found, 1)
+            cases.same(daemon.status()["detectors"]["alarms"], 1)
+            for detector in ("none", {"warmup": WARMUP}):
+                daemon.write(daemon.default(models=[
+                    {"name": "any", "file": "builtin:reservoir", "detector": detector}], taps=[]))
+                assert daemon.control("reload")["ok"]
+                D.feed(req, [D.frame("pump/1", [0, 0])])
+                stream, = daemon.control("streams")["streams"]
+                cases.same(stream["detector"] and stream["detector"]["alarm"],
+                           None if detector == "none" else False)
+                cases.same(daemon.status()["detectors"]["alarms"], 0)
+
+
 def watched(daemon, *arguments):
     """Starts `celltap watch`, and waits until it is there."""
     def n_there():
