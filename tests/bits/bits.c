@@ -1,7 +1,8 @@
 /* bits.c - prints hashes of what random cells and all functions compute, to be compared between
  * kernels and architectures.
  *
- *     bits N        N random cells in panels of several widths, then every 9973rd float's functions
+ *     bits N        N random cells in panels of several widths, then every 9973rd float's functions,
+ *                   then the scores of a watched network
  *
  * The kernel is CELLTAP_KERNEL's; its name goes to stderr, so that stdout is comparable. */
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "lib/kernel/kernel.h"
+#include "tests/bits/scores.h"
 #include "tests/support/shapes.h"
 
 #define BITS_WIDTH  64
@@ -56,5 +58,6 @@ int main(int argc, char **argv)
     bits_cells(argc > 1 ? strtoull(argv[1], NULL, 10) : 200);
     for (size_t f = 0; f < KERNEL_N_FUNCTIONS; f++)
         bits_function(f);
+    scores_print();
     return 0;
 }

@@ -2,14 +2,15 @@
 # compare.sh - the same bits here and on aarch64, in every kernel.
 #
 #     compare.sh BUILD N    builds tests/bits/bits.c for both machines, runs each kernel of each
-#                           on N random cells and all functions, and compares what they print
+#                           on N random cells, all functions and a watched network, and compares what
+#                           they print
 #
 # The cross compiler is Debian's gcc-aarch64-linux-gnu, the other machine qemu-user.
 set -eu
 build=$1 n=$2
 out=$build/bits
-sources="tests/bits/bits.c tests/support/rig.c tests/support/shapes.c
-         lib/base/alloc.c lib/kernel/*.c lib/cell/*.c"
+sources="tests/bits/bits.c tests/bits/scores.c tests/support/rig.c tests/support/shapes.c
+         lib/base/alloc.c lib/kernel/*.c lib/cell/*.c lib/stream/*.c lib/detect/*.c"
 flags="-std=gnu11 -O2 -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -I."
 mkdir -p "$out"
 
