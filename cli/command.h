@@ -31,6 +31,6 @@ struct command {
 /* Each in the file of its name. */
 extern const struct command extract_command, feed_command, inspect_command, journal_command,
     reload_command, replay_command, reservoir_command, reset_command, score_command, status_command,
-    streams_command, watch_command;
+    streams_command, top_command, watch_command;
 
 #endif

@@ -14,9 +14,9 @@
 #include "lib/celltap.h"
 
 static const struct command *const MAIN_COMMANDS[] = {
-    &inspect_command, &extract_command, &score_command,  &reservoir_command,
-    &feed_command,    &watch_command,   &replay_command, &journal_command,
-    &status_command,  &streams_command, &reset_command,  &reload_command,
+    &inspect_command, &extract_command, &score_command,   &reservoir_command, &feed_command,
+    &watch_command,   &replay_command,  &journal_command, &status_command,    &streams_command,
+    &top_command,     &reset_command,   &reload_command,
 };
 
 #define MAIN_N_COMMANDS (sizeof MAIN_COMMANDS / sizeof *MAIN_COMMANDS)

@@ -13,7 +13,7 @@ import cases
 import celltap
 import daemon as D
 
-COMMANDS = ["inspect", "extract", "score", "reservoir", "feed", "watch", "replay", "journal", "status", "streams", "reset", "reload"]
+COMMANDS = ["inspect", "extract", "score", "reservoir", "feed", "watch", "replay", "journal", "status", "streams", "top", "reset", "reload"]
 
 
 def manual():
