@@ -4,12 +4,9 @@
  *     tick (every 250 ms)        listeners probed, taps expired, watchdog, rates, status
  *     signals                    SIGHUP: reload      SIGTERM, SIGINT: end; twice: at once
  *
- * Happy path: lock, models, engine, sockets, taps, signals, READY; turns; SIGTERM: STOPPING, no new
- * connections, turns until nothing has come for a while (LOOP_DRAINING); sockets are deaf, the rest
- * is stepped and acknowledged, subscribers get what was produced (LOOP_FLUSHING); sockets, handles
- * and the loop are closed.  A fault at start: logged by whoever noticed, what was opened is closed
- * by loop_done, which takes a half-built loop.  Producers that never pause and subscribers that never
- * read: each phase has a deadline. */
+ * Happy path: lock, models, engine, sockets, taps, signals, READY; turns; SIGTERM: STOPPING, then as
+ * loop_end.c says; sockets, handles and the loop are closed.  A fault at start: logged by whoever
+ * noticed, what was opened is closed by loop_done, which takes a half-built loop. */
 #include "daemon/loop.h"
 
 #include <signal.h>
@@ -30,13 +27,6 @@
 #define REQUEST_MESSAGES  256
 #define REQUEST_BYTES     ((size_t)1 << 20)
 #define REQUESTS_PER_PASS 32
-#define DRAIN_QUIET_MS    100
-#define DRAIN_DEADLINE_MS 1000
-#define DRAIN_TICK_MS     10
-#define WARM_DEADLINE_MS  10000 /* for warm-ups that frames wait for */
-#define FLUSH_STALLED_MS  1000  /* a subscriber that has lost records and takes none any more */
-#define FLUSH_DEADLINE_MS 5000
-#define SAVE_DEADLINE_MS  30000 /* for the journal's last sync and snapshot */
 #define STATUS_MS         5000
 #define RATE_MS           1000
 
@@ -54,7 +44,7 @@ static void loop_wake(void *arg)
     wake_send(&loop->wake);
 }
 
-static bool loop_answer(struct loop *loop)
+bool loop_answer(struct loop *loop)
 {
     struct intake_message in;
     for (size_t i = 0; i < REQUESTS_PER_PASS; i++) {
@@ -90,8 +80,7 @@ static void loop_on_replayed(uv_poll_t *poll, int status, int events)
     replays_answer(loop->replays);
 }
 
-static void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg),
-                           void *arg)
+void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg), void *arg)
 {
     doors_each(&loop->doors, visit, arg);
     for (size_t i = 0; i < TAPS_MAX; i++)
@@ -99,94 +88,7 @@ static void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, v
             visit(loop->taps.list[i]->sock, arg);
 }
 
-/* ---- ending ------------------------------------------------------------------------------- */
-
-static void loop_refuse(struct sock *sock, void *arg)
-{
-    (void)arg;
-    sock_refuse(sock);
-}
-
-static void loop_deafen(struct sock *sock, void *arg)
-{
-    (void)arg;
-    sock_deafen(sock);
-}
-
-static void loop_look_flushed(struct sock *sock, void *arg)
-{
-    bool *flushed = arg;
-    *flushed &= sock_n_unsent_replies(sock) == 0 && sock_is_drained(sock, FLUSH_STALLED_MS);
-}
-
-static void loop_enter(struct loop *loop, enum loop_phase phase)
-{
-    loop->phase = phase;
-    loop->phase_since_ms = loop_now_ms(loop);
-}
-
-static void loop_end(struct loop *loop)
-{
-    loop_enter(loop, LOOP_ENDED);
-    uv_stop(&loop->uv);
-}
-
-static void loop_flush(struct loop *loop)
-{
-    loop_each_sock(loop, loop_deafen, NULL);
-    while (turn_run(loop->turn, loop->frames, loop->engine, &loop->taps,
-                    loop->conf->max_message_bytes))
-        ;
-    while (loop_answer(loop))
-        ;
-    if (engine_n_late(loop->engine) > 0)
-        log_line(LOG_LEVEL_WARNING, "%zu frames wait for a detector that learns; %s",
-                 engine_n_late(loop->engine),
-                 loop->journal != NULL ? "the next start steps them"
-                                       : "without a journal they are lost");
-    journal_finish(loop->journal);
-    loop_enter(loop, LOOP_FLUSHING);
-}
-
-static void loop_tick_draining(struct loop *loop)
-{
-    uint64_t now_ms = loop_now_ms(loop);
-    struct intake_level level = intake_level(loop->frames);
-    bool late = engine_n_late(loop->engine) > 0;
-    uint64_t deadline_ms = late ? WARM_DEADLINE_MS : DRAIN_DEADLINE_MS;
-    if (late || level.n_messages > 0 || loop->turn->carried || level.n_arrived != loop->n_arrived) {
-        loop->n_arrived = level.n_arrived;
-        loop->quiet_since_ms = now_ms;
-    }
-    if (now_ms - loop->quiet_since_ms >= DRAIN_QUIET_MS ||
-        now_ms - loop->phase_since_ms >= deadline_ms)
-        loop_flush(loop);
-}
-
-static void loop_tick_flushing(struct loop *loop)
-{
-    bool flushed = true, saved = journal_is_done(loop->journal);
-    uint64_t since_ms = loop_now_ms(loop) - loop->phase_since_ms;
-    loop_each_sock(loop, loop_look_flushed, &flushed);
-    if ((!flushed && since_ms < FLUSH_DEADLINE_MS) || (!saved && since_ms < SAVE_DEADLINE_MS))
-        return;
-    if (!saved)
-        log_line(LOG_LEVEL_WARNING, "the disk is too slow; ending without a last snapshot");
-    if (!flushed)
-        log_line(LOG_LEVEL_WARNING, "some subscribers do not read; ending without them");
-    loop_end(loop);
-}
-
-static void loop_drain(struct loop *loop)
-{
-    sd_stopping(&loop->sd);
-    log_line(LOG_LEVEL_NOTICE, "ending: publishing what has arrived");
-    loop_each_sock(loop, loop_refuse, NULL);
-    loop_enter(loop, LOOP_DRAINING);
-    loop->quiet_since_ms = loop->phase_since_ms;
-    uv_timer_set_repeat(&loop->tick, DRAIN_TICK_MS);
-    uv_timer_again(&loop->tick);
-}
+/* ---- signals ----------------------------------------------------------------------------- */
 
 static void loop_on_signal(uv_signal_t *handle, int signal)
 {
@@ -194,11 +96,11 @@ static void loop_on_signal(uv_signal_t *handle, int signal)
     if (signal == SIGHUP && loop->phase == LOOP_RUNNING) {
         reload_by_signal(loop);
     } else if (signal != SIGHUP && loop->phase == LOOP_RUNNING) {
-        loop_drain(loop);
+        loop_end_start(loop);
     } else if (signal != SIGHUP) {
         loop->interrupted = true;
         log_line(LOG_LEVEL_WARNING, "asked again: ending at once");
-        loop_end(loop);
+        loop_end_now(loop);
     }
 }
 
@@ -268,10 +170,8 @@ static void loop_on_tick(uv_timer_t *tick)
     loop_watchdog(loop);
     journal_tick(loop->journal);
     warm_run(loop->warm);
-    if (loop->phase == LOOP_DRAINING) {
-        loop_tick_draining(loop);
-    } else if (loop->phase == LOOP_FLUSHING) {
-        loop_tick_flushing(loop);
+    if (loop->phase != LOOP_RUNNING) {
+        loop_end_tick(loop);
     } else {
         /* In this order: nng loses the memory of a connection that has just come to what closes. */
         taps_expire(&loop->taps, loop_now_ms(loop));

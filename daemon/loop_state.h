@@ -1,7 +1,7 @@
 /* loop_state.h - everything that one loop owns, for the files that act on it.
  *
- *     loop.c      libuv: signals, wake, tick; start and end
- *     control.c   answers requests              reload.c   changes the configuration
+ *     loop.c      libuv: signals, wake, tick; start     loop_end.c  from SIGTERM to the end
+ *     control.c   answers requests                      reload.c    changes the configuration
  *
  * The loop's thread only. */
 #ifndef DAEMON_LOOP_STATE_H
@@ -61,5 +61,11 @@ struct loop {
 };
 
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of this pass of the loop */
+bool loop_answer(struct loop *loop);           /* some requests; false: there are none left */
+void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg), void *arg);
+
+void loop_end_start(struct loop *loop);
+void loop_end_tick(struct loop *loop); /* every tick after that */
+void loop_end_now(struct loop *loop);
 
 #endif
