@@ -11,7 +11,7 @@
 
 START_TEST(test_double_when_printed_then_the_same_again)
 {
-    static const double numbers[] = {0,    2.7,   1.0 / 3, 5.859900390583118, 1e-300, -1e22,
+    static const double numbers[] = {0,    2.7,   1.0 / 3, 5.859900390583118,      1e-300, -1e22,
                                      -0.0, 1e300, 0.1,     4.9406564584124654e-324};
     char text[DIGITS_DOUBLE_MAX];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
