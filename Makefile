@@ -189,7 +189,7 @@ check-valgrind:
 .PHONY: check-arm check-floats
 check-arm: ## the same bits in every kernel, here and on aarch64, also of a replayed journal (qemu)
 	@.ci/deps $(DEPS) $(DEMO_DEPS) $(ARM_DEPS)
-	@sh tests/bits/compare.sh $(BUILD) 60
+	@sh tests/bits/compare.sh $(BUILD) 1000
 	@$(AGAIN) all
 	@sh tests/bits/replay.sh $(BUILD) $(PYTHON)
 
