@@ -109,7 +109,7 @@ static void loop_on_signal(uv_signal_t *handle, int signal)
 static void loop_probe(struct sock *sock, void *arg)
 {
     struct loop *loop = arg;
-    loop->n_reopened += sock_probe(sock, loop_now_ms(loop));
+    loop->n_reopened += sock_probe(sock);
 }
 
 /* Only while turns are made, if there is anything to make them of. */

@@ -107,6 +107,6 @@ void sock_refuse(struct sock *sock);
 /* Looks whether the listeners still answer and re-opens those that do not.  To be called every
  * SOCK_PROBE_MS; returns the number of listeners re-opened. */
 #define SOCK_PROBE_MS 250
-size_t sock_probe(struct sock *sock, uint64_t now_ms);
+size_t sock_probe(struct sock *sock);
 
 #endif

@@ -25,7 +25,9 @@
 #include "daemon/log.h"
 #include "daemon/sock_priv.h"
 
-#define PROBE_DEADLINE_MS 1000 /* nng itself pauses a listener for 100 ms after some errors */
+/* Looks, one every SOCK_PROBE_MS, without an answer: counted instead of timed, so that on a machine
+ * that keeps all threads waiting a slow listener is not taken for a deaf one. */
+#define PROBE_LOOKS 12
 
 static int listen_fail(struct sock_error *reterr, const char *url, const char *why)
 {
@@ -249,11 +251,11 @@ static int probe_address(const struct sock_listener *listener, struct sockaddr_s
 
 enum probe_result { PROBE_WAIT, PROBE_ALIVE, PROBE_DEAF };
 
-static enum probe_result probe_start(struct sock_listener *listener, uint64_t now_ms)
+static enum probe_result probe_start(struct sock_listener *listener)
 {
     struct sockaddr_storage address = {0};
     socklen_t n_bytes;
-    listener->probe_since_ms = now_ms;
+    listener->probe_looks = 0;
     listener->probe_asked = false;
     if (!listener->open)
         return PROBE_DEAF;
@@ -271,7 +273,7 @@ static enum probe_result probe_start(struct sock_listener *listener, uint64_t no
     return PROBE_WAIT;
 }
 
-static enum probe_result probe_go_on(struct sock_listener *listener, uint64_t now_ms)
+static enum probe_result probe_go_on(struct sock_listener *listener)
 {
     static const unsigned char hello[8] = {0, 'S', 'P', 0, 0, 0, 0, 0};
     unsigned char theirs[64];
@@ -284,17 +286,17 @@ static enum probe_result probe_go_on(struct sock_listener *listener, uint64_t no
     while (n > 0);
     if (n == 0 || (errno != EAGAIN && errno != EINTR && errno != ENOTCONN))
         return PROBE_ALIVE; /* they have closed it: somebody is at home */
-    return now_ms - listener->probe_since_ms < PROBE_DEADLINE_MS ? PROBE_WAIT : PROBE_DEAF;
+    return ++listener->probe_looks < PROBE_LOOKS ? PROBE_WAIT : PROBE_DEAF;
 }
 
-static enum probe_result probe_step(struct sock_listener *listener, uint64_t now_ms)
+static enum probe_result probe_step(struct sock_listener *listener)
 {
     enum probe_result result;
-    if (listener->probe_fd < 0 && (result = probe_start(listener, now_ms)) != PROBE_WAIT)
+    if (listener->probe_fd < 0 && (result = probe_start(listener)) != PROBE_WAIT)
         return result;
     if (listener->probe_fd < 0)
         return PROBE_WAIT;
-    result = probe_go_on(listener, now_ms);
+    result = probe_go_on(listener);
     if (result != PROBE_WAIT) {
         close(listener->probe_fd);
         listener->probe_fd = -1;
@@ -321,11 +323,11 @@ static bool listener_reopen(struct sock *sock, struct sock_listener *listener)
     return good;
 }
 
-size_t sock_probe(struct sock *sock, uint64_t now_ms)
+size_t sock_probe(struct sock *sock)
 {
     size_t n_reopened = 0;
     for (struct sock_listener *l = sock->listeners; l != NULL; l = l->next)
-        if (l->committed && probe_step(l, now_ms) == PROBE_DEAF)
+        if (l->committed && probe_step(l) == PROBE_DEAF)
             n_reopened += listener_reopen(sock, l);
     return n_reopened;
 }

@@ -45,7 +45,7 @@ struct sock_listener {
     ino_t inode;
     int probe_fd; /* -1: none under way */
     bool probe_asked;
-    uint64_t probe_since_ms;
+    unsigned probe_looks;
 };
 
 struct sock {
