@@ -1,9 +1,10 @@
 /* kernel_lstm.h - one timestep of an LSTM for a panel; part of kernel_body.h.
  *
- *     block of 8 units:  sums i o f g  --functions-->  i o f g, c, h     all in registers
+ *     block of 8 units:   sums i o f g  --functions-->  i o f g, c     in registers
+ *     all blocks done:    o, c          --tanh------->  h              one pass over the column
  *
- * The old h is read from the streams' states while the new one goes into the panel, and becomes
- * the state when all blocks are done; c is updated in place. */
+ * The old h is read from the streams' states until all blocks are done; then the new one goes into
+ * the panel and over it.  c is updated in place. */
 
 enum { LSTM_I, LSTM_O, LSTM_F, LSTM_G, LSTM_SUMS };
 enum { LSTM_OUT_H, LSTM_OUT_C, LSTM_OUT_I, LSTM_OUT_F, LSTM_OUT_G, LSTM_OUT_O, LSTM_OUTS };
