@@ -332,6 +332,8 @@ static int replay_frame(struct celltap_replay *replay, const struct celltap_jour
     if (!before && replay_is_behind(replay, entry->seq, entry->ts_ns)) {
         /* Times may go back; a seq does not. */
         if (entry->seq > replay->to_seq) {
+            /* The first one that is held, but not the stream's first: the range may be gone. */
+            replay->missed |= !replay->has_seq && !entry->reset && !entry->born;
             replay->done = true;
             return 0;
         }
@@ -376,7 +378,9 @@ static bool replay_is_mine(const struct celltap_replay *replay,
 
 static int replay_end(struct celltap_replay *replay, struct celltap_journal_error *reterr)
 {
-    return replay->missed ? replay_gone(replay, 0, reterr) : 0;
+    /* Snapshots have the stream, but of its frames none is held. */
+    bool none = !replay->done && !replay->has_seq && replay->held_from != 0;
+    return replay->missed || none ? replay_gone(replay, 0, reterr) : 0;
 }
 
 int celltap_replay_next(celltap_replay *replay, struct celltap_replay_step *ret_step,
