@@ -72,11 +72,11 @@ static bool tasks_wait(struct sock_tasks *tasks, bool asked)
 {
     struct timespec until;
     int code = 0;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += TASKS_DEADLINE_S;
     pthread_mutex_lock(&tasks->lock);
     while (code == 0 && (tasks->n_started < tasks->n_held || (asked && !tasks->answered)))
-        code = pthread_cond_timedwait(&tasks->moved, &tasks->lock, &until);
+        code = pthread_cond_clockwait(&tasks->moved, &tasks->lock, CLOCK_MONOTONIC, &until);
     pthread_mutex_unlock(&tasks->lock);
     return code == 0;
 }
