@@ -43,13 +43,15 @@ class Watch:
             return taps and taps[0]["subscribers"]
         D.wait_until(is_there, "the watch")
 
+    @staticmethod
+    def text(file):  # the watch writes where the file's place is: it stays untouched
+        return os.pread(file.fileno(), 1 << 28, 0).decode()
+
     def lines(self):
-        self.out.seek(0)
-        return self.out.read().split("\n")[:-1]
+        return self.text(self.out).split("\n")[:-1]
 
     def said(self):
-        self.err.seek(0)
-        return self.err.read()
+        return self.text(self.err)
 
     def wait_lines(self, n, timeout_s=D.TIMEOUT_S):
         counted = [0, 0]  # bytes, lines
