@@ -1,6 +1,6 @@
 /* detector_save.c - a detector as bytes, and back: one list of what it consists of, walked both ways.
  *
- *     | "ctapD1" | model's hash | phase | length | scale, clock, forecast | all else ... | check |
+ *     | "ctapD2" | model's hash | phase | length | scale, clock, forecast | all else ... | check |
  *
  * All little-endian.  Loading looks at length, check, model and options first; then only memory can
  * be missing, and nothing has changed yet. */
@@ -10,7 +10,7 @@
 #include "lib/detect/detector.h"
 #include "lib/model/model.h"
 
-#define SAVE_MAGIC       0x314470617463u /* "ctapD1", the version with it */
+#define SAVE_MAGIC       0x324470617463u /* "ctapD2", the version with it */
 #define SAVE_HEAD_WORDS  8
 #define SAVE_PHASE       2 /* of the words */
 #define SAVE_CHECK_BYTES 8
@@ -64,7 +64,8 @@ static void save_view(struct save *save, struct view *view)
     SAVE(save, &view->g, 1);
     SAVE(save, &view->level, 1);
     save_bool(save, &view->is_high);
-    SAVE(save, view->tail.above, TAIL_BINS);
+    SAVE(save, view->tail.bins, TAIL_BINS);
+    SAVE(save, view->tail.groups, TAIL_GROUPS);
     SAVE(save, &view->tail.weight, 1);
 }
 

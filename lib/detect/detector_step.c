@@ -247,7 +247,7 @@ static void step_level(const struct step *step)
         return;
     step_views(step);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
-        double q = real_log1p(step->detector->views[v].s) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
+        double q = real_log(1 + step->detector->views[v].s) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
         warm->levels[v][q < DETECTOR_LEVELS - 1 ? (size_t)q : DETECTOR_LEVELS - 1]++;
     }
     warm->n_levels++;
@@ -278,17 +278,17 @@ static void step_level_end(struct celltap_detector *detector)
 
 /* ---- the verdict -------------------------------------------------------------------------- */
 
-/* How rare the views' s are.  Both go together: most of the time is spent waiting for one
- * logarithm's result, and a second one fits in. */
-static void step_tails(struct celltap_detector *detector)
+/* How rare the views' s are: minus decimal logarithms of probabilities.  Both go together, as most
+ * of the time is spent waiting for one result, and another fits in. */
+static void step_tails(struct view *views, double forget)
 {
-    struct view *views = detector->views;
-    double forget = 1 / detector->options.forget;
-    real_two q = real_log1p_two((real_two){views[0].s, views[1].s});
-    real_two p = {tail_step(&views[0].tail, q[0], forget), tail_step(&views[1].tail, q[1], forget)};
-    real_two g = 0 - real_log_two(p) * STEP_LOG10_E;
-    views[0].g = g[0];
-    views[1].g = g[1];
+    double p[CELLTAP_N_VIEWS];
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        p[v] = views[v].d == 0 ? 1 : real_log(1 + views[v].s);
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        p[v] = views[v].d == 0 ? 1 : tail_step(&views[v].tail, p[v], 1 / forget);
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
+        views[v].g = views[v].d == 0 ? 0 : 0 - real_log(p[v]) * STEP_LOG10_E;
 }
 
 static double step_range_g(const struct celltap_detector *detector)
@@ -315,10 +315,9 @@ static double step_view_level(struct view *view, double factor)
 static double step_refractory(struct celltap_detector *detector, double g)
 {
     detector->memory *= detector->fade;
-    if (g <= STEP_RISE * detector->memory)
-        return 0;
-    detector->memory = g;
-    return g;
+    bool is_new = g > STEP_RISE * detector->memory;
+    detector->memory = is_new ? g : detector->memory;
+    return is_new ? g : 0;
 }
 
 static void step_alarm(struct celltap_detector *detector, struct celltap_score *score)
@@ -343,7 +342,7 @@ static void step_score(const struct step *step)
     if (detector->n_quiet > 0)
         return;
     step_views(step);
-    step_tails(detector);
+    step_tails(detector->views, options->forget);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
         struct view *view = &detector->views[v];
         if (view->d == 0)

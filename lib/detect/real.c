@@ -1,7 +1,7 @@
-/* real.c - exp, log, log1p, sine and cosine in double, the same bits on every machine.
+/* real.c - exp, log, sine and cosine in double, the same bits on every machine.
  *
  *     exp    x = k ln 2 + r, |r| <= ln 2 / 2:   2^k times Taylor's series of e^r
- *     log    x = 2^k m, 1/sqrt 2 <= m < sqrt 2:  k ln 2 + 2 artanh((m - 1) / (m + 1)), two at once
+ *     log    x = 2^k c (1 + f), c = 1 + i / 32:  k ln 2 + ln c from a table + Taylor's series in f
  *     turn   folded to an eighth of a turn:      Taylor's series of sine and cosine
  *
  * Each series ends where its next term is about the last bit. */
@@ -14,12 +14,10 @@
 #define REAL_LN2_HIGH  0x1.62e42feep-1 /* ln 2 cut to 32 bits: its product with k is exact */
 #define REAL_LN2_LOW   0x1.a39ef35793c76p-33
 #define REAL_LOG2_E    0x1.71547652b82fep0
-#define REAL_TO_SQRT2  0x95f619980c433u /* from the mantissa of sqrt 2 to the next power of two */
-#define REAL_2_52      (UINT64_C(1075) << 52) /* a double of which the last bit is 1 */
+#define REAL_MANTISSA  0xfffffffffffffu
+#define REAL_LOG_SHIFT 46 /* from a mantissa to its 64ths */
 #define REAL_TWO_PI    0x1.921fb54442d18p2
 #define REAL_EXP_LIMIT 700.0
-
-typedef uint64_t real_bits __attribute__((vector_size(16)));
 
 /* 1 / 14! .. 1 / 0! */
 static const double real_factorials[] = {1.0 / 87178291200,
@@ -38,9 +36,23 @@ static const double real_factorials[] = {1.0 / 87178291200,
                                          1,
                                          1};
 
-/* Every fourth term is summed beside the others, as they do not wait for one another. */
-static const double real_odds[] = {1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11,
-                                   1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
+/* 1 / (1 + i / 32), i = 0 .. 32 */
+#define REAL_INVERSES(i) 32.0 / (32 + (i)), 32.0 / (33 + (i)), 32.0 / (34 + (i)), 32.0 / (35 + (i))
+static const double real_inverses[] = {REAL_INVERSES(0),  REAL_INVERSES(4),  REAL_INVERSES(8),
+                                       REAL_INVERSES(12), REAL_INVERSES(16), REAL_INVERSES(20),
+                                       REAL_INVERSES(24), REAL_INVERSES(28), 32.0 / 64};
+
+/* -ln of these */
+static const double real_logs[] = {
+    0x0.0000000000000p-0, 0x1.f829b0e7832f8p-6, 0x1.f0a30c01162a8p-5, 0x1.6f0d28ae56b4ep-4,
+    0x1.e27076e2af2eap-4, 0x1.29552f81ff521p-3, 0x1.5ff3070a793d6p-3, 0x1.9525a9cf456b6p-3,
+    0x1.c8ff7c79a9a20p-3, 0x1.fb9186d5e3e29p-3, 0x1.1675cababa60fp-2, 0x1.2e8e2bae11d31p-2,
+    0x1.4618bc21c5ec2p-2, 0x1.5d1bdbf5809cap-2, 0x1.739d7f6bbd007p-2, 0x1.89a3386c1425bp-2,
+    0x1.9f323ecbf984dp-2, 0x1.b44f77bcc8f64p-2, 0x1.c8ff7c79a9a21p-2, 0x1.dd46a04c1c4a1p-2,
+    0x1.f128f5faf06ecp-2, 0x1.02552a5a5d0ffp-1, 0x1.0be72e4252a83p-1, 0x1.154c3d2f4d5eap-1,
+    0x1.1e85f5e7040d1p-1, 0x1.2795e1289b11bp-1, 0x1.307d7334f10bep-1, 0x1.393e0d3562a1ap-1,
+    0x1.41d8fe84672afp-1, 0x1.4a4f85db03ebbp-1, 0x1.52a2d265bc5abp-1, 0x1.5ad404c359f2dp-1,
+    0x1.62e42fefa39efp-1};
 
 /* 1 / (n (n + 1)) and 1 / (n (n - 1)) for n = 18, 16 .. 2 */
 #define REAL_WAVE(n)                                                                               \
@@ -74,48 +86,18 @@ double real_exp(double x)
     return sum * real_power_of_two(k);
 }
 
-/* k ln 2 + 2 artanh(upper / lower), the quotient within +-0.1716. */
-static real_two real_series(real_two k, real_two upper, real_two lower)
-{
-    real_two f = upper / lower, f2 = f * f, f4 = f2 * f2, f8 = f4 * f4, sums[4];
-    for (size_t n = 0; n < 4; n++)
-        sums[n] = real_odds[n] * f8 + real_odds[n + 4];
-    real_two sum = ((sums[0] * f2 + sums[1]) * f4 + (sums[2] * f2 + sums[3])) * f2;
-    return k * REAL_LN2_HIGH + ((2 * f + 2 * f * sum) + k * REAL_LN2_LOW);
-}
-
-/* x = 2^k m: k to *ret_k, m as the result. */
-static real_two real_split(real_two x, real_two *ret_k)
-{
-    real_bits bits = (real_bits)x, exponent = (bits + REAL_TO_SQRT2) >> 52;
-    *ret_k = (real_two)(exponent | REAL_2_52) - (0x1p52 + 1023);
-    return (real_two)(bits - ((exponent - 1023) << 52));
-}
-
-real_two real_log_two(real_two x)
-{
-    real_two k, m = real_split(x, &k);
-    return real_series(k, m - 1, m + 1);
-}
-
-real_two real_log1p_two(real_two x)
-{
-    real_two k, m = real_split(1 + x, &k);
-    real_bits near = (real_bits)(k == 0); /* 1 + x has lost digits of x */
-    real_two upper = m - 1, lower = m + 1, near_lower = 2 + x;
-    upper = (real_two)(((real_bits)x & near) | ((real_bits)upper & ~near));
-    lower = (real_two)(((real_bits)near_lower & near) | ((real_bits)lower & ~near));
-    return real_series(k, upper, lower);
-}
-
 double real_log(double x)
 {
-    return real_log_two((real_two){x, 1})[0];
-}
-
-double real_log1p(double x)
-{
-    return real_log1p_two((real_two){x, 0})[0];
+    uint64_t bits, one = UINT64_C(1023) << 52;
+    memcpy(&bits, &x, sizeof bits);
+    uint64_t mantissa = bits & REAL_MANTISSA, near = ((mantissa >> REAL_LOG_SHIFT) + 1) / 2;
+    double k = (int)(bits >> 52) - 1023, m;
+    bits = mantissa | one;
+    memcpy(&m, &bits, sizeof m);
+    double f = m * real_inverses[near] - 1, f2 = f * f;
+    double far = (-1.0 / 6 + 1.0 / 7 * f) - 1.0 / 8 * f2;
+    double sum = (-1.0 / 2 + 1.0 / 3 * f) + ((-1.0 / 4 + 1.0 / 5 * f) * f2 + far * (f2 * f2));
+    return (k * REAL_LN2_HIGH + real_logs[near]) + (f + (f2 * sum + k * REAL_LN2_LOW));
 }
 
 void real_turn(double turn, double *ret_sin, double *ret_cos)

@@ -1,18 +1,13 @@
-/* real.h - exp, log, log1p, sine and cosine in double, the same bits on every machine.
+/* real.h - exp, log, sine and cosine in double, the same bits on every machine.
  *
  * Built of additions, multiplications and divisions in one order; nothing of libm, whose bits
- * differ between versions and CPUs.  Cannot fail; a relative error of about 1e-15. */
+ * differ between versions and CPUs.  Cannot fail; a relative error of about 1e-15, of a
+ * logarithm near 0 an absolute one. */
 #ifndef LIB_DETECT_REAL_H
 #define LIB_DETECT_REAL_H
 
-double real_exp(double x);   /* 0 below -700, at most that of 700 */
-double real_log(double x);   /* x: finite, normal, above 0 */
-double real_log1p(double x); /* x: finite, 0 or above */
-
-/* The same of two at once, in the time of one. */
-typedef double real_two __attribute__((vector_size(16)));
-real_two real_log_two(real_two x);
-real_two real_log1p_two(real_two x);
+double real_exp(double x); /* 0 below -700, at most that of 700 */
+double real_log(double x); /* x: finite, normal, above 0 */
 
 /* Sine and cosine of a part of a turn, 0 <= turn < 1. */
 void real_turn(double turn, double *ret_sin, double *ret_cos);

@@ -1,7 +1,12 @@
-/* tail.c - how rare a distance is under its own fading history. */
+/* tail.c - how rare a distance is under its own fading history.
+ *
+ * Sums from above are kept in two levels, so that a sample changes 8 bins and 8 groups whatever it
+ * is: how often a loop runs would depend on the distance, and a CPU that guesses that wrong loses
+ * all it has begun of the next timestep. */
 #include "lib/detect/tail.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/detect/real.h"
 
@@ -12,42 +17,57 @@
 
 void tail_init(struct tail *tail, double n)
 {
-    *tail = (struct tail){.above = {n}, .weight = 1};
+    *tail = (struct tail){.bins = {n}, .groups = {n}, .weight = 1};
+}
+
+/* Weight of what is in bin b <= TAIL_BINS or a higher one. */
+static double tail_above(const struct tail *tail, size_t b)
+{
+    return tail->bins[b] + tail->groups[b / TAIL_GROUP + 1];
 }
 
 /* The probability of q bins or more, beyond the highest 1 %. */
 static double tail_beyond(const struct tail *tail, double q)
 {
-    const double *above = tail->above;
     size_t j = TAIL_BINS - 1;
-    while (j > 0 && above[j] < TAIL_SHARE * above[0])
-        j--;
-    double excess = above[j] / 2; /* each bin's weight, times how far its middle is beyond bin j */
-    for (size_t i = j + 1; i < TAIL_BINS; i++)
-        excess += above[i];
-    double scale = excess / above[j];
-    return above[j] / above[0] * real_exp(-(q - (double)j) / (scale < 1 ? 1 : scale));
+    double excess = 0, above, all = tail->groups[0];
+    for (; (above = tail_above(tail, j)) < TAIL_SHARE * all && j > 0; j--)
+        excess += above; /* in the end each bin's weight, times how far its middle is beyond j */
+    double scale = (excess + above / 2) / above;
+    return above / all * real_exp(-(q - (double)j) / (scale < 1 ? 1 : scale));
 }
 
-static double tail_probability(const struct tail *tail, size_t b, double q)
+static double tail_probability(const struct tail *tail, uint32_t b, double q)
 {
-    const double *above = tail->above;
-    double count = (above[b] - above[b + 1]) * ((double)(b + 1) - q) + above[b + 1];
-    if (count >= TAIL_SHARE * above[0])
-        return count * (1 / above[0]);
-    double p = tail_beyond(tail, q), p_max = (count + tail->weight) / above[0];
+    double higher = tail_above(tail, b + 1), all = tail->groups[0];
+    double count = (tail_above(tail, b) - higher) * ((double)(b + 1) - q) + higher;
+    if (count >= TAIL_SHARE * all)
+        return count * (1 / all);
+    double p = tail_beyond(tail, q), p_max = (count + tail->weight) / all;
     return count > 0 && p > p_max ? p_max : p;
+}
+
+/* Adds weight to the first `n` of eight, 1 to 8. */
+static void tail_add_first(double *sums, size_t n, double weight)
+{
+    static const double ones[2 * TAIL_GROUP] = {1, 1, 1, 1, 1, 1, 1, 1};
+    const double *wanted = ones + TAIL_GROUP - n;
+    for (size_t i = 0; i < TAIL_GROUP; i++)
+        sums[i] += weight * wanted[i];
 }
 
 static void tail_add(struct tail *tail, size_t b, double forget)
 {
-    for (size_t i = 0; i <= b; i++)
-        tail->above[i] += tail->weight;
+    size_t group = b / TAIL_GROUP;
+    tail_add_first(tail->bins + group * TAIL_GROUP, b % TAIL_GROUP + 1, tail->weight);
+    tail_add_first(tail->groups, group + 1, tail->weight);
     tail->weight /= 1 - forget;
     if (tail->weight <= TAIL_WEIGHT_MAX)
         return;
     for (size_t i = 0; i < TAIL_BINS; i++)
-        tail->above[i] /= tail->weight;
+        tail->bins[i] /= tail->weight;
+    for (size_t i = 0; i < TAIL_GROUPS; i++)
+        tail->groups[i] /= tail->weight;
     tail->weight = 1;
 }
 
@@ -56,7 +76,7 @@ double tail_step(struct tail *tail, double log1p_s, double forget)
     double q = log1p_s * (TAIL_BINS / TAIL_TOP);
     if (q > TAIL_BINS * (1 - 1e-12))
         q = TAIL_BINS * (1 - 1e-12);
-    size_t b = (size_t)q;
+    uint32_t b = (uint32_t)q;
     double p = tail_probability(tail, b, q);
     tail_add(tail, b, forget);
     return p > 1 ? 1 : p > TAIL_P_MIN ? p : TAIL_P_MIN;

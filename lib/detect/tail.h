@@ -7,11 +7,14 @@
 #ifndef LIB_DETECT_TAIL_H
 #define LIB_DETECT_TAIL_H
 
-#define TAIL_BINS 64
+#define TAIL_BINS   64
+#define TAIL_GROUP  8 /* bins */
+#define TAIL_GROUPS (TAIL_BINS / TAIL_GROUP)
 
 struct tail {
-    double above[TAIL_BINS + 1]; /* weight of what is in bin i or a higher one */
-    double weight;               /* of the next sample: it grows, so that nothing has to be faded */
+    double bins[TAIL_BINS + 1];     /* weight of what is in bin i or a higher one of its group */
+    double groups[TAIL_GROUPS + 2]; /* in group i or a higher one; the last two stay 0 */
+    double weight; /* of the next sample: it grows, so that nothing has to be faded */
 };
 
 /* A history of n calm samples. */

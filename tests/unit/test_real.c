@@ -22,7 +22,8 @@ START_TEST(test_real_when_compared_with_libm_then_is_the_same_but_for_last_bits)
         double turn = (double)rig_uniform(&seed, 0, 0.9999999f), s, c;
         ck_assert_double_le(off(real_exp(x), y), 1e-15);
         ck_assert_double_le(fabs(real_log(y) - log(y)), 6e-16 * fmax(1, fabs(log(y))));
-        ck_assert_double_le(off(real_log1p(y), log1p(y)), 2e-15);
+        double near = (double)rig_uniform(&seed, 0.5, 2);
+        ck_assert_double_le(fabs(real_log(near) - log(near)), 4e-16);
         real_turn(turn, &s, &c);
         ck_assert_double_le(fabs(s - sin(turn * 2 * M_PI)), 1e-15);
         ck_assert_double_le(fabs(c - cos(turn * 2 * M_PI)), 1e-15);
@@ -35,9 +36,9 @@ START_TEST(test_real_when_at_an_end_then_is_exact)
     double s, c;
     ck_assert(real_exp(0) == 1 && real_exp(-701) == 0 && real_exp(-INFINITY) == 0);
     ck_assert(isfinite(real_exp(INFINITY)) && isfinite(real_exp(1e300)));
-    ck_assert(real_log(1) == 0 && real_log1p(0) == 0);
+    ck_assert(real_log(1) == 0 && real_log(1 - 0x1p-53) < 0);
     ck_assert_double_le(off(real_log(1e-300), log(1e-300)), 1e-15);
-    ck_assert_double_le(off(real_log1p(1e-12), 1e-12), 1e-11);
+    ck_assert_double_le(off(real_log(1 + 0x1p-40), 0x1p-40), 1e-11);
     real_turn(0, &s, &c);
     ck_assert(s == 0 && c == 1);
     real_turn(0.25, &s, &c);
@@ -63,9 +64,9 @@ START_TEST(test_real_when_on_any_machine_then_has_these_bits)
         real_turn(i / 1000.0, &s, &c);
         hash = hash_bits(hash_bits(hash, s), c);
         hash = hash_bits(hash_bits(hash, real_exp(i / 100.0 - 5)), real_log(i / 7.0));
-        hash = hash_bits(hash, real_log1p(i / 300.0));
+        hash = hash_bits(hash, real_log(1 + i / 300.0));
     }
-    ck_assert_msg(hash == 0x69b1c12b493de664u, "%llx", (unsigned long long)hash);
+    ck_assert_msg(hash == 0x339764674c8f85deu, "%llx", (unsigned long long)hash);
 }
 END_TEST
 
