@@ -5,21 +5,21 @@
 import json
 import os
 import subprocess
+import sys
 
-from daemon import BUILD, SLOW
+import daemon
 
-PROGRAM = os.path.join(BUILD, "celltap")
-TIMEOUT_S = 60.0 * SLOW
+PROGRAM = os.path.join(daemon.BUILD, "celltap")
+TIMEOUT_S = 60.0 * daemon.SLOW
 
 
 class Done:
     """A command that has ended; `stdin` is its text, or a file."""
 
     def __init__(self, arguments, stdin=None, environment=None, check=None, **more):
-        environment = dict(os.environ, **(environment or {}))
-        process = subprocess.Popen([PROGRAM, *arguments], env=environment,
-                                   stdin=subprocess.PIPE if isinstance(stdin, str) else stdin,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+        process = start(*arguments, env=daemon.environment(**(environment or {})),
+                        stdin=subprocess.PIPE if isinstance(stdin, str) else stdin,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
         try:
             out, err = process.communicate(stdin.encode() if isinstance(stdin, str) else None,
                                            TIMEOUT_S)
@@ -41,13 +41,20 @@ def run(*arguments, check=0, **more):
 
 
 def start(*arguments, **more):
-    return subprocess.Popen([PROGRAM, *arguments], **more)
+    return subprocess.Popen([PROGRAM, *arguments], **dict({"env": daemon.environment()}, **more))
+
+
+# ru_maxrss of a child is at least what its parent had resident: a small parent asks.
+PEAK = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
 
 
 def peak_bytes(*arguments):
     """The most memory that it had resident."""
-    process = start(*arguments, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments
-    return usage.ru_maxrss * 1024
+    done = subprocess.run([sys.executable, "-SE", "-c", PEAK, PROGRAM, *arguments],
+                          stdout=subprocess.PIPE, env=daemon.environment(), check=True)
+    return int(done.stdout) * 1024

@@ -36,6 +36,17 @@ MODEL = os.path.join(ROOT, "tests", "support", "small.onnx")
 N_VALUES = 3
 
 
+def environment(**more):
+    """This program's environment for one that it runs: without what library.py has put there."""
+    whole = dict(os.environ)
+    if "CELLTAP_PRELOADED" in whole:
+        name, _, options = whole.pop("CELLTAP_PRELOADED").partition("=")
+        whole[name] = options
+        whole.pop("LD_PRELOAD")
+    whole.update(more)
+    return whole
+
+
 def wait_until(condition, what, timeout_s=TIMEOUT_S):
     """Waits until condition() is true and returns its value."""
     deadline = time.monotonic() + timeout_s
@@ -110,15 +121,12 @@ class Daemon:
         self.notify.bind(notify_path)
         self.notified = []
         self.log_path = os.path.join(self.directory, "log")
-        environment = dict(os.environ, **{"NOTIFY_SOCKET": notify_path, **self.environment})
-        if "CELLTAP_PRELOADED" in environment:  # library.py
-            for name in ("LD_PRELOAD", "ASAN_OPTIONS", "TSAN_OPTIONS"):
-                environment.pop(name, None)
         command = shlex.split(os.environ.get("CELLTAP_WRAP", "")) + [
             self.program, "--config", self.path, "--log-level", "debug"]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment(**{"NOTIFY_SOCKET": notify_path, **self.environment}))
         if wait:
             self.wait_notified("READY=1")
 

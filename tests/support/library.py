@@ -15,14 +15,15 @@ PATH = os.path.join(BUILD, "libcelltap.so.0")
 
 def preload():
     """A library with a sanitizer needs its runtime first: begins this program anew with it.  The
-    daemon that it starts has the runtime of its own (daemon.py takes these variables off)."""
+    programs that it starts have the runtime of their own (daemon.environment)."""
     with open(PATH, "rb") as file:
         content = file.read()
     for name, options in (("asan", "ASAN_OPTIONS"), ("tsan", "TSAN_OPTIONS")):
         if b"lib%s.so" % name.encode() in content and "CELLTAP_PRELOADED" not in os.environ:
             runtime = subprocess.run(["gcc", "-print-file-name=lib%s.so" % name], check=True,
                                      stdout=subprocess.PIPE).stdout.decode().strip()
-            os.environ.update(CELLTAP_PRELOADED=os.environ.get(options, ""), LD_PRELOAD=runtime)
+            os.environ.update(CELLTAP_PRELOADED=options + "=" + os.environ.get(options, ""),
+                              LD_PRELOAD=runtime)
             os.environ[options] = "detect_leaks=0" if name == "asan" else "report_bugs=0"
             sys.stdout.flush()
             os.execv(sys.executable, [sys.executable] + sys.argv)
