@@ -193,8 +193,11 @@ def test_clients_when_they_take_turns_then_each_has_its_own_range():
                 reply = daemon.control("replay", stream="s", limit=30, cursor=cursor, to=first + 99,
                                        layers=["fc"], **{"from": first})
                 records = D.split(b"\0" + reply["records"])[1]
+                # A slice also ends after some time.
+                n = 30 if reply["cursor"] is None else reply["cursor"] - cursor
+                assert n <= 30, (cursor, reply["cursor"])
                 cases.same([r["seq"] for r in records],
-                           list(range(cursor, min(cursor + 30, first + 100))))
+                           list(range(cursor, min(cursor + n, first + 100))))
                 for record in records:
                     cases.same(record["tensors"]["output"], steps[record["seq"] - 1]["fc", "output"])
                 cursors[first] = reply["cursor"]
