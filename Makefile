@@ -165,26 +165,37 @@ format: ## rewrites the C sources as .clang-format says
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 TSAN := -fsanitize=thread -fno-omit-frame-pointer
+TSAN_SAYS := halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp
+
+# What has threads: workers, task threads and wake-ups, starts and ends, warm-ups, replays.
+TSAN_UNIT   := test_*_threads,test_sock_tasks,test_wake
+TSAN_DAEMON := 2[014579]_*,30_*,31_*,37_*,38_*,40_*,41_*,44_*,58_*,90_*,91_*,92_*
+# Without those that have no memory to look after but compute millions of values, slowly.
+VALGRIND_WITHOUT := test_kernel_fma,test_kernel_functions,test_kernel_pow
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes
+
+# Everything is slower there: files and checks may take longer than in `make check`.
+SAN_RUN = CK_TIMEOUT_MULTIPLIER=10 $(PYTHON) tests/run.py --deadline 900
 
 .PHONY: check-san check-asan check-tsan check-valgrind
-check-san: check-asan check-tsan check-valgrind ## all tests under the sanitizers and valgrind
+check-san: check-asan check-tsan check-valgrind ## all tests under sanitizers and valgrind (half an hour on 2 cores)
 
 check-asan:
 	@.ci/deps $(DEPS) $(TEST_DEPS)
 	@$(AGAIN) BUILD=$(BUILD)/asan OPT="-O1 -g" CFLAGS="$(ASAN)" all tests
-	@$(PYTHON) tests/run.py --build $(BUILD)/asan unit golden daemon
+	@$(SAN_RUN) --build $(BUILD)/asan unit golden daemon
 
 check-tsan:
 	@.ci/deps $(DEPS) $(TEST_DEPS)
 	@$(AGAIN) BUILD=$(BUILD)/tsan OPT="-O1 -g" CFLAGS="$(TSAN)" all tests
-	@$(PYTHON) tests/run.py --build $(BUILD)/tsan --only "test_*_threads" unit
-	@$(PYTHON) tests/run.py --build $(BUILD)/tsan daemon
+	@TSAN_OPTIONS="$(TSAN_SAYS)" $(SAN_RUN) --build $(BUILD)/tsan --only "$(TSAN_UNIT)" unit
+	@TSAN_OPTIONS="$(TSAN_SAYS)" $(SAN_RUN) --build $(BUILD)/tsan --only "$(TSAN_DAEMON)" daemon
 
 check-valgrind:
 	@.ci/deps $(DEPS) $(TEST_DEPS) $(SAN_DEPS)
 	@$(AGAIN) BUILD=$(BUILD)/valgrind OPT="-O1 -g" tests
-	@$(PYTHON) tests/run.py --build $(BUILD)/valgrind --wrap \
-	    "valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes" unit
+	@CELLTAP_SHORT=1 CELLTAP_MANY_SHAPES=20 $(SAN_RUN) --build $(BUILD)/valgrind \
+	    --without "$(VALGRIND_WITHOUT)" --wrap "$(VALGRIND)" unit
 
 .PHONY: check-arm check-floats
 check-arm: ## the same bits in every kernel, here and on aarch64, also of a replayed journal (qemu)

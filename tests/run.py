@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """run.py - runs the tests that are there, a line each, and counts them.
 
-    run.py [--build DIR] [--only GLOB] [--wrap COMMAND] SUITE...
+    run.py [--build DIR] [--only GLOB,...] [--without GLOB,...] [--wrap COMMAND]
+           [--deadline SECONDS] SUITE...
 
     unit     BUILD/tests/unit/test_*     Check programs; every check counts
     daemon   tests/daemon/NN_*.py        the real daemon and command; every file counts
@@ -39,6 +40,10 @@ def find(suite, build):
     pattern = {"daemon": "tests/daemon/[0-9][0-9]_*.py", "golden": "tests/golden/check_*.py",
                "walls": "tests/walls/wall_*.py"}[suite]
     return [[PYTHON, path] for path in sorted(glob.glob(os.path.join(glob.escape(ROOT), pattern)))]
+
+
+def fits(name, globs):
+    return any(fnmatch.fnmatch(name, one) for one in globs.split(","))
 
 
 def run(command, environment, deadline_s):
@@ -95,8 +100,10 @@ def show(suite, name, code, output, counts, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default="build")
-    parser.add_argument("--only", default="*", help="a glob on file names")
+    parser.add_argument("--only", default="*", help="globs on file names, between commas")
+    parser.add_argument("--without", default="", help="of these, globs of those that are not run")
     parser.add_argument("--wrap", default="", help="run Check programs under this, e.g. valgrind")
+    parser.add_argument("--deadline", type=float, default=DEADLINE_S, help="seconds for a file")
     parser.add_argument("suites", nargs="+", choices=["unit", "daemon", "golden", "walls"])
     options = parser.parse_args()
 
@@ -106,12 +113,12 @@ def main():
     for suite in options.suites:
         for command in find(suite, build):
             name = os.path.basename(command[-1])
-            if not fnmatch.fnmatch(name, options.only):
+            if not fits(name, options.only) or fits(name, options.without):
                 continue
             if suite == "unit" and options.wrap:
                 command = options.wrap.split() + command
             began = time.monotonic()
-            code, output = run(command, environment, DEADLINE_S)
+            code, output = run(command, environment, options.deadline)
             counts = judge(code, output)
             show(suite, name, code, output, counts, time.monotonic() - began)
             total = [a + b for a, b in zip(total, counts)]

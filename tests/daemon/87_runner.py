@@ -54,7 +54,14 @@ def main():
         assert done.returncode == 1
         assert any("| broken" in line for line in lines), "the output of a failure is shown"
         assert run(folder, "--only", "nothing", "daemon").returncode == 1, "no test at all"
-    print("%d passed, 0 failed" % (len(ENDINGS) + 1))
+        lines = run(folder, "--only", "00_*,02_*,03_*", "--without", "03_*,99_*",
+                    "daemon").stdout.decode().splitlines()
+        assert lines[-1] == "8 passed, 0 failed", lines
+        with open(os.path.join(folder, "tests/daemon/08_hangs.py"), "w", encoding="utf-8") as file:
+            file.write("import time; time.sleep(1000)\n")
+        lines = run(folder, "--deadline", "0.2", "--only", "08*", "daemon").stdout.decode()
+        assert "FAILED: out of time" in lines and "0 passed, 1 failed" in lines, lines
+    print("%d passed, 0 failed" % (len(ENDINGS) + 3))
 
 
 if __name__ == "__main__":
