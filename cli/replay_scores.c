@@ -14,12 +14,13 @@
 
 #define SCORES_ROWS_A_LOOK 64
 
-/* All timesteps into a file.  0, or -1 with the reason. */
+/* All timesteps that were watched into a file.  0, or -1 with the reason. */
 static int scores_write(celltap_replay *past, FILE *file, uint64_t *ret_n_rows, char *ret_error)
 {
     struct celltap_journal_error error;
     struct celltap_replay_step step;
     struct progress progress;
+    uint64_t n_unwatched = 0, first_unwatched = 0; /* timesteps of a time without a detector */
     int code = 0;
     progress_start(&progress, "timesteps", 1, PROGRESS_SILENT);
     scores_csv_head(file);
@@ -27,11 +28,8 @@ static int scores_write(celltap_replay *past, FILE *file, uint64_t *ret_n_rows, 
     while (!stop_asked() && (code = celltap_replay_next(past, &step, &error)) > 0) {
         const struct celltap_score *score =
             code == CELLTAP_REPLAY_ON ? NULL : celltap_panel_score(step.panel, 0);
-        if (code != CELLTAP_REPLAY_ON && score == NULL) {
-            snprintf(ret_error, SINK_ERROR_MAX,
-                     "the stream has no detector at seq %" PRIu64 ": no scores", step.seq);
-            break;
-        }
+        if (code != CELLTAP_REPLAY_ON && score == NULL && n_unwatched++ == 0)
+            first_unwatched = step.seq;
         if (score != NULL && scores_csv_row(file, step.seq, true, step.ts_ns, score) < 0) {
             snprintf(ret_error, SINK_ERROR_MAX, "%s", strerror(errno));
             break;
@@ -47,7 +45,13 @@ static int scores_write(celltap_replay *past, FILE *file, uint64_t *ret_n_rows, 
     progress_clear(&progress);
     if (code < 0)
         snprintf(ret_error, SINK_ERROR_MAX, "%s", error.text);
-    return code == 0 && !stop_asked() ? 0 : -1;
+    if (code != 0 || stop_asked())
+        return -1;
+    if (*ret_n_rows > 0 || n_unwatched == 0)
+        return 0;
+    snprintf(ret_error, SINK_ERROR_MAX, "the stream has no detector at seq %" PRIu64 ": no scores",
+             first_unwatched);
+    return -1;
 }
 
 int replay_scores_run(celltap_replay *past, const char *path, uint64_t *ret_n_rows, char *ret_error)

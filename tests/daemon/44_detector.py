@@ -229,6 +229,20 @@ def test_replay_of_scores_then_those_of_celltap_score():
             check(scores_of(file.read()), wanted, "a file")
 
 
+def test_replay_of_scores_when_a_part_was_not_watched_then_those_of_the_rest():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        rows = series(20)
+        send(daemon, frames("s", rows[:100]))
+        daemon.write(daemon.default(models=[dict(model(), detector="none")]))
+        cases.same(daemon.control("reload")["ok"], True, "reload")
+        send(daemon, frames("s", rows[100:], 100))
+        replay = ("replay", "s", "--scores", "--control", daemon.url("control"))
+        got = scores_of(celltap.run(*replay, "..").out)
+        cases.same(sorted(got), list(range(1, 101)), "seqs")
+        check(got, expected(folder, rows[:100]), "watched")
+        assert "no detector at seq 150" in celltap.run(*replay, "150..", check=1).err
+
+
 def test_scores_when_learnt_before_then_no_warm_up_and_replay_knows():
     with tempfile.TemporaryDirectory() as folder:
         statistics, rows = os.path.join(folder, "learnt"), series(18)
