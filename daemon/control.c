@@ -217,6 +217,16 @@ static int control_write(struct control_request *request,
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
+static void control_fail_unknown(struct control_request *request)
+{
+    char names[256] = "";
+    for (size_t i = 0; i < sizeof(control_commands) / sizeof(control_commands[0]); i++) {
+        strcat(names, i > 0 ? ", " : "");
+        strcat(names, control_commands[i].name);
+    }
+    control_fail(request, "unknown cmd; there are %s", names);
+}
+
 static const struct control_command *control_find_command(struct control_request *request)
 {
     char name[32];
@@ -234,8 +244,7 @@ static const struct control_command *control_find_command(struct control_request
     for (size_t i = 0; i < sizeof(control_commands) / sizeof(control_commands[0]); i++)
         if (strcmp(control_commands[i].name, name) == 0)
             return &control_commands[i];
-    control_fail(request, "unknown cmd; there are status, streams, model, tap.open, tap.close, "
-                          "reset, reload, snapshot and replay");
+    control_fail_unknown(request);
     return NULL;
 }
 

@@ -39,6 +39,13 @@ def test_streams_when_there_are_many_then_page_by_page_each_once():
                    {"streams": [], "total": 2500, "cursor": None})
 
 
+def test_request_when_unknown_then_the_names_of_all():
+    with D.Daemon() as daemon:
+        error = daemon.control("rewarms")["error"]
+        for name in ("status", "tap.open", "rewarm", "snapshot", "replay"):
+            assert name in error.split("there are ")[1].split(", "), error
+
+
 def test_model_when_asked_for_then_layers_as_the_library_has_them():
     with D.Daemon(start=False) as daemon:
         daemon.write(daemon.default(models=[
