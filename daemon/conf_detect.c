@@ -111,6 +111,12 @@ static void check_model(struct conf_read *read, const struct conf_model *model)
     if (conf_is_builtin(model) && is_file(statistics) && model->channels.n == 0)
         conf_report_add(read->report, conf_read_place(read, statistics, model->line),
                         "`statistics` are of so many channels; name these with `channels`");
+    size_t n_values = model->channels.n + (model->detector.clock == CONF_CLOCK_DAY ? 2 : 0);
+    if (conf_is_builtin(model) && model->channels.n > 0 &&
+        celltap_reservoir_onnx(n_values, 1, NULL, 0) == 0)
+        conf_report_add(read->report, conf_read_place(read, model->channels.items[0], model->line),
+                        "`channels` are %zu with a clock's; %s takes at most 4096, name fewer",
+                        n_values, CONF_BUILTIN_RESERVOIR);
 }
 
 void conf_detect_check(struct conf_read *read, struct conf *conf)

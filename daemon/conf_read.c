@@ -188,7 +188,8 @@ static void read_option(struct conf_read *read, const struct conf_option *option
     if (!is_kind(option, node->kind)) {
         static const char *const found[] = {"nothing", "a text", "a list", "a map"};
         conf_report_add(read->report, place_of(read, node),
-                        "`%s` must be a %s, not %s; write `%s: %s`", option->key,
+                        "`%s` must be %s%s, not %s; write `%s: %s`", option->key,
+                        option->type == CONF_TYPE_SPAN ? "" : "a ",
                         conf_table_type_name(option->type), found[node->kind], option->key,
                         conf_table_example(option));
         return;

@@ -169,6 +169,14 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
         assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
 
 
+def test_check_of_more_channels_than_the_builtin_takes_then_how_many(folder):
+    for n, clock, expected in ((4096, "none", 0), (4097, "none", 78), (4095, "day", 78)):
+        path = write(folder, "c.yaml", "models: [{name: m, file: 'builtin:reservoir', channels: [%s], "
+                     "detector: {clock: %s}}]" % (", ".join(map(str, range(n))), clock))
+        code, _, err = celltapd("--config", path, "--check")
+        assert code == expected and code == 0 or "takes at most 4096" in err, (code, err)
+
+
 def test_check_of_statistics_beside_the_model_then_they_must_fit(folder):
     """`statistics: auto`: the file that lies there is used, so it is looked at."""
     shutil.copy(MODEL, os.path.join(folder, "m.onnx"))

@@ -69,6 +69,8 @@ static const struct fault {
     {"models: [5]\n", "c.yaml:1:10: a model must be a map; write `key: value` lines"},
     {MODEL "control: 5\n", "c.yaml:2:10: `control` must be a map, not a text; write `control: "
                            "{listen: [\"ipc:///run/celltap/control.ipc\"]}`"},
+    {"models: [{name: m, file: m.onnx, detector: {warmup: [5]}}]\n",
+     "c.yaml:1:53: `warmup` must be timesteps, not a list; write `warmup: 750`"},
     {MODEL "max_streams: [5]\n",
      "c.yaml:2:14: `max_streams` must be a number, not a list; write `max_streams: 100000`"},
     {TAP "layers: {a: b}}]",
