@@ -103,7 +103,7 @@ static void verdict_units(FILE *file, const unsigned char *map, const unsigned c
 
 static void verdict_anomaly(FILE *file, const unsigned char *map, const unsigned char *end)
 {
-    char time[64], stream[NAME_MAX_], event[16], replay[2 * NAME_MAX_];
+    char time[64], stream[NAME_MAX_], event[16], replay[4 * NAME_MAX_];
     uint64_t seq = control_count(map, end, "seq"), since = control_count(map, end, "since");
     bool begins = strcmp(control_text(map, end, "event", event, sizeof event), "begin") == 0;
     fprintf(file, "%s  %s  anomaly %s: seq %" PRIu64, verdict_time(verdict_ts(map, end), time),

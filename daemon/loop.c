@@ -315,9 +315,9 @@ static int loop_start_journal(struct loop *loop)
         loop_keep_models(loop) != 0)
         return -1;
     loop->turn->journal = loop->journal;
-    loop->taps.has_journal = loop->journal != NULL;
     if (loop->journal == NULL)
         return 0;
+    taps_set_replay(&loop->taps, &loop->conf->control_listen);
     loop->replays = replays_new(journal_directory(loop->journal));
     if (loop->replays == NULL)
         return -1;

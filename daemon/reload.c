@@ -47,6 +47,8 @@ static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap 
 static void plan_apply_taps(struct reload_plan *plan)
 {
     struct taps *taps = &plan->loop->taps;
+    if (taps->has_journal)
+        taps_set_replay(taps, &plan->conf->control_listen);
     struct taps next = *taps;
     memset(next.list, 0, sizeof(next.list));
     next.version++;
@@ -56,7 +58,7 @@ static void plan_apply_taps(struct reload_plan *plan)
         else
             plan_commit_sock(plan->taps[i]->sock, plan);
         next.list[i] = plan->taps[i];
-        next.list[i]->has_journal = taps->has_journal;
+        next.list[i]->control = taps->has_journal ? taps->control : NULL;
     }
     for (size_t i = 0; i < TAPS_MAX; i++) {
         struct tap *old = taps->list[i];

@@ -43,7 +43,7 @@ struct tap {
     struct tap_counts before; /* of the tap whose socket this one has taken over */
     uint64_t alone_since_ms;  /* dynamic: since when it has no subscriber; 0: it has */
     bool had_subscriber;
-    bool has_journal; /* what was can be replayed */
+    const char *control; /* of taps.h: for the command that replays; NULL: there is no journal */
 };
 
 /* Compiles a tap for these models, without a socket.  NULL: no memory. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/tap_priv.h"
+#include "daemon/taps.h"
 
 #define SCORE_BYTES   160 /* a record without the stream's name */
 #define ANOMALY_BYTES 512 /* the same, without channels and units, and without what is to be run */
@@ -20,7 +21,7 @@
 #define SHARES_MAX    8   /* channels and units that are named */
 #define MARGIN        100 /* timesteps before and behind, to be looked at again */
 #define CHANNEL_BYTES 24  /* a number as a channel's name */
-#define REPLAY_BYTES  (CELLTAP_STREAM_NAME_MAX + 128)
+#define REPLAY_BYTES  (CELLTAP_STREAM_NAME_MAX + 128) /* without where control listens */
 
 static void put_text(struct celltap_writer *writer, const char *key, const char *text)
 {
@@ -120,7 +121,8 @@ static const char *anomaly_channel(const struct anomaly *anomaly, size_t channel
 static size_t anomaly_bytes_max(const struct anomaly *anomaly)
 {
     char text[CHANNEL_BYTES];
-    size_t n = ANOMALY_BYTES + REPLAY_BYTES + TAP_NAME_BYTES(anomaly->column->stream->name_bytes);
+    size_t n = ANOMALY_BYTES + REPLAY_BYTES + TAPS_CONTROL_BYTES +
+               TAP_NAME_BYTES(anomaly->column->stream->name_bytes);
     for (size_t i = 0; i < anomaly->n_channels; i++)
         n += SHARE_BYTES + strlen(anomaly_channel(anomaly, anomaly->channels[i].channel_ix, text));
     for (size_t i = 0; i < anomaly->n_units; i++) {
@@ -160,11 +162,31 @@ static void anomaly_put_units(const struct anomaly *anomaly, struct celltap_writ
     }
 }
 
-static void anomaly_put(const struct anomaly *anomaly, bool has_journal,
+/* A line for the shell.  A stream's name needs no quotes, but it may look like an option. */
+static void anomaly_put_replay(const struct anomaly *anomaly, const char *control,
+                               struct celltap_writer *writer)
+{
+    char range[REPLAY_BYTES], options[TAPS_CONTROL_BYTES + 64];
+    char replay[sizeof(range) + sizeof(options) + 32];
+    const char *name = anomaly->column->stream->name;
+    celltap_put_str(writer, "replay");
+    if (control == NULL) {
+        celltap_put_nil(writer);
+        return;
+    }
+    snprintf(range, sizeof(range), "%s %" PRIu64 "..%" PRIu64, name, anomaly->from, anomaly->to);
+    snprintf(options, sizeof(options), "%s-o anomaly-%" PRIu64, control, anomaly->column->seq);
+    if (name[0] == '-')
+        snprintf(replay, sizeof(replay), "celltap replay %s -- %s", options, range);
+    else
+        snprintf(replay, sizeof(replay), "celltap replay %s %s", range, options);
+    celltap_put_str(writer, replay);
+}
+
+static void anomaly_put(const struct anomaly *anomaly, const char *control,
                         struct celltap_writer *writer)
 {
     const struct engine_column *column = anomaly->column;
-    char replay[REPLAY_BYTES];
     put_head(writer, 14, column);
     put_text(writer, "event", column->event == STREAM_EVENT_BEGIN ? "begin" : "end");
     put_number(writer, "score", column->score->score);
@@ -180,15 +202,7 @@ static void anomaly_put(const struct anomaly *anomaly, bool has_journal,
     put_number(writer, "peak", column->stream->alarm_peak);
     put_uint(writer, "from", anomaly->from);
     put_uint(writer, "to", anomaly->to);
-    snprintf(replay, sizeof(replay),
-             "celltap replay %s %" PRIu64 "..%" PRIu64 " -o anomaly-%" PRIu64, column->stream->name,
-             anomaly->from, anomaly->to, column->seq);
-    if (has_journal) {
-        put_text(writer, "replay", replay);
-    } else {
-        celltap_put_str(writer, "replay");
-        celltap_put_nil(writer);
-    }
+    anomaly_put_replay(anomaly, control, writer);
 }
 
 void tap_verdict_anomaly(struct tap *tap, size_t shard_ix, const struct serving *serving,
@@ -204,5 +218,5 @@ void tap_verdict_anomaly(struct tap *tap, size_t shard_ix, const struct serving 
     struct celltap_writer *writer = tap_room(tap, shard, tap_building_ix(tap, shard, column->slot),
                                              column->stream, "", n_bytes, n_bytes, 1);
     if (writer != NULL)
-        anomaly_put(&anomaly, tap->has_journal, writer);
+        anomaly_put(&anomaly, tap->control, writer);
 }

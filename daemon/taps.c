@@ -78,6 +78,31 @@ size_t taps_n_dynamic(const struct taps *taps)
     return n;
 }
 
+/* A word for the shell. */
+static char *put_quoted(char *at, const char *text)
+{
+    *at++ = '\'';
+    for (; *text != '\0'; text++)
+        at = *text == '\'' ? stpcpy(at, "'\\''") : (*at = *text, at + 1);
+    return stpcpy(at, "'");
+}
+
+void taps_set_replay(struct taps *taps, const struct conf_texts *control_listen)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-";
+    const char *url = NULL; /* a path: with tcp, who may dial is on another machine as well */
+    for (size_t i = 0; i < control_listen->n && url == NULL; i++)
+        if (strncmp(control_listen->items[i], "ipc://", 6) == 0)
+            url = control_listen->items[i];
+    taps->has_journal = true;
+    taps->control[0] = '\0';
+    if (url == NULL || strcmp(url, TAPS_CONTROL_DEFAULT) == 0)
+        return;
+    char *at = stpcpy(taps->control, "--control ");
+    stpcpy(url[strspn(url, plain)] == '\0' ? stpcpy(at, url) : put_quoted(at, url), " ");
+}
+
 int taps_add(struct taps *taps, struct tap *tap)
 {
     size_t i = 0;
@@ -87,7 +112,7 @@ int taps_add(struct taps *taps, struct tap *tap)
         i++;
     if (i == TAPS_MAX)
         return -1;
-    tap->has_journal = taps->has_journal;
+    tap->control = taps->has_journal ? taps->control : NULL;
     taps->list[i] = tap;
     taps->version++;
     return 0;

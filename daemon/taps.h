@@ -16,15 +16,22 @@
 #define TAPS_LEFT_MS  5000  /* a tap by request ends so long after its last subscriber */
 #define TAPS_NEVER_MS 30000 /* ... and so long after nobody came */
 
+#define TAPS_CONTROL_DEFAULT "ipc:///run/celltap/control.ipc" /* where the command looks */
+#define TAPS_CONTROL_BYTES   512
+
 struct taps {
     struct tap *list[TAPS_MAX]; /* owned; NULL: free */
     uint64_t version;           /* changes with the list; never 0 */
     uint64_t n_opened;          /* by request, since the start: their names */
     bool has_journal;
+    char control[TAPS_CONTROL_BYTES]; /* option of the command, if it must be told where we are */
 };
 
 /* What the engine calls. */
 struct engine_sink taps_sink(struct taps *taps);
+
+/* There is a journal, and control listens there: so anomalies tell the command that replays. */
+void taps_set_replay(struct taps *taps, const struct conf_texts *control_listen);
 
 /* Takes a tap over.  -1: there are TAPS_MAX (or TAPS_DYNAMIC_MAX by request). */
 int taps_add(struct taps *taps, struct tap *tap);

@@ -53,7 +53,7 @@ def main():
     assert not links(), links()
     check(play(*blocks("When sensors behave abnormally"), "/tmp/any"),
           r"  any/1  anomaly begins: seq 1500, score ", r"\n    0 +8\.\d+, expected -?0\.",
-          r"\n    celltap replay any/1 1400\.\.1600 -o anomaly-1500\n")
+          r"\n    celltap replay any/1 1400\.\.1600 --control ipc:\S+ -o anomaly-1500\n")
     if subprocess.run(["/usr/bin/python3", "-c", "import torch, onnx"], check=False,
                       stderr=subprocess.DEVNULL).returncode:
         print("python3-torch and python3-onnx are not installed")

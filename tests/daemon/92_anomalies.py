@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 
+import msgpack
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import cases
 import celltap
@@ -92,13 +94,27 @@ def alarms(scores):
     return list(zip(first, last))
 
 
-def check_replay(daemon, folder, record):
-    """The line does what it says, as it stands."""
-    words = record["replay"].split()
-    cases.same(words[0], "celltap")
-    celltap.run(*words[1:], cwd=folder, environment={"CELLTAP_CONTROL": daemon.url("control")})
-    directory = os.path.join(folder, words[-1], "reservoir")
-    assert os.path.getsize(os.path.join(directory, "c.npy")) == 128 + 4 * 16 * 201, os.listdir(directory)
+def check_replay(daemon, folder, record, n=201):
+    """The line does what it says, pasted as it stands: it knows where this daemon is."""
+    path = {"PATH": D.BUILD + ":" + os.environ["PATH"]}
+    subprocess.run(record["replay"], shell=True, check=True, cwd=folder, env=path, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    directory = os.path.join(folder, "anomaly-%d" % record["seq"], "reservoir")
+    assert os.path.getsize(os.path.join(directory, "c.npy")) == 128 + 4 * 16 * n, os.listdir(directory)
+
+
+def test_names_that_a_shell_or_a_command_could_misread_then_replayed():
+    with tempfile.TemporaryDirectory() as folder, D.Daemon(start=False) as daemon:
+        more = dict(control={"listen": [daemon.url("where it's")]})
+        started(daemon, **more)
+        found = sp.Sub(daemon.url("found"), D.TIMEOUT_S)
+        with found, sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req, \
+                sp.Req(daemon.url("where it's"), D.TIMEOUT_S) as control:
+            D.wait_until(lambda: msgpack.unpackb(control.request(msgpack.packb(
+                {"cmd": "status"})))["taps"][0]["subscribers"], "the subscriber")
+            for stream in ("-s", "--help"):
+                D.feed(req, frames(disturbed()[:BEGIN], stream))
+                check_replay(daemon, folder, D.records(found, 1)[0][1], 101)
 
 
 def test_journal_off_then_nothing_to_replay():
