@@ -44,6 +44,7 @@ START_TEST(test_tasks_when_held_then_one_thread_calls_back)
             ck_assert(pthread_equal(callers[i], callers[0]));
     }
     sock_tasks_free(tasks);
+    nng_fini(); /* all its threads come to their end */
 }
 END_TEST
 
@@ -56,6 +57,7 @@ START_TEST(test_tasks_when_held_twice_then_the_second_gives_way)
     call_all();
     sock_tasks_free(first);
     call_all();
+    nng_fini();
 }
 END_TEST
 
