@@ -1,10 +1,12 @@
 /* journal.c - celltap journal ls, verify, export: what a journal holds, and whether it is whole.
  *
  *     ls       a line per stream: model, seq and time from .. to, frames
- *     verify   every byte of every segment and snapshot; --cut: from the first fault on it goes
+ *     verify   every byte of every segment, snapshot, model and detector;
+ *              --cut: from the first fault on it goes
  *     export   a stream's frames as csv
  *
  * Only `verify --cut` writes, and only while no daemon holds the journal's lock. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -184,6 +186,43 @@ static size_t journal_snapshots(const char *directory, const struct celltap_jour
     return n_bad;
 }
 
+/* A model or detector that is kept: whether it is the file of its name.  Other files are. */
+static bool journal_kept_is_whole(const char *directory, const char *name)
+{
+    const struct celltap_files *files = celltap_files_posix();
+    struct celltap_journal_error error;
+    celltap_journal_detector *detector;
+    celltap_model *model;
+    char *end;
+    int code = 0;
+    uint64_t hash = strtoull(name, &end, 16);
+    if (end == name + 16 && strcmp(end, ".onnx") == 0) {
+        code = celltap_journal_load_model(files, directory, hash, &model, &error);
+        if (code == 0)
+            celltap_model_unref(model);
+    } else if (end == name + 16 && strcmp(end, ".detector") == 0) {
+        code = celltap_journal_load_detector(files, directory, hash, &detector, &error);
+        if (code == 0)
+            celltap_journal_detector_free(detector);
+    }
+    if (code != 0)
+        say_error("%s", error.text);
+    return code == 0;
+}
+
+/* Returns how many are not whole. */
+static size_t journal_kept(const char *directory)
+{
+    size_t n_bad = 0;
+    const struct dirent *entry;
+    DIR *list = opendir(directory);
+    while (list != NULL && (entry = readdir(list)) != NULL)
+        n_bad += !journal_kept_is_whole(directory, entry->d_name);
+    if (list != NULL)
+        closedir(list);
+    return n_bad;
+}
+
 /* The lock that a daemon holds.  A descriptor, or -1 and said. */
 static int journal_lock(const char *directory)
 {
@@ -251,6 +290,7 @@ static int journal_verify_run(int argc, char **argv)
         return journal_say(&error);
     size_t n_bad = journal_snapshots(options.journal, &list, &synced);
     celltap_journal_list_done(&list);
+    n_bad += journal_kept(options.journal);
     progress_start(&progress, "MiB", 0, PROGRESS_SILENT);
     code = celltap_journal_check(celltap_files_posix(), options.journal, synced, journal_on_verify,
                                  &progress, &check, &error);

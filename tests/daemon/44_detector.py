@@ -203,6 +203,24 @@ def test_replay_when_it_has_learnt_then_the_bits_that_were_published():
                            [live[seq] for seq in range(first, last + 1)], (name, journal))
 
 
+def test_verify_when_a_kept_file_is_damaged_then_told():
+    with daemon_of() as daemon:
+        send(daemon, frames("s", series(21)[:80]))
+        journal = os.path.join(daemon.directory, "journal")
+        verify = ("journal", "verify", "--journal", journal)
+        celltap.run(*verify)
+        for kind in (".detector", ".onnx"):
+            name = [name for name in os.listdir(journal) if name.endswith(kind)][0]
+            with open(os.path.join(journal, name), "r+b") as file:
+                byte = file.read(60)[-1:]
+                file.seek(59)
+                file.write(bytes([byte[0] ^ 1]))
+                file.flush()
+                assert name in celltap.run(*verify, check=1).err, name
+                file.seek(59)
+                file.write(byte)
+
+
 def scores_of(text):
     lines = [line.split(",") for line in text.splitlines()[1:]]
     return {int(line[0]): tuple(float(cell) for cell in line[2:]) for line in lines}
