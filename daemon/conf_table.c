@@ -293,7 +293,7 @@ static const struct conf_option root_options[] = {
      .fallback = "[{name: activations}, {name: scores, kind: scores}, "
                  "{name: anomalies, kind: anomalies}]",
      .example = "[{name: activations}]",
-     .max = 256,
+     .max = 64,
      .section = &tap_section,
      .sentence = "What is published where; [] for none but those that clients open."},
     {.key = "control",

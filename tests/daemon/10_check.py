@@ -169,6 +169,14 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
         assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
 
 
+def test_check_of_more_taps_than_there_can_be_then_how_many(folder):
+    for n, expected in ((64, 0), (65, 78)):
+        path = write(folder, "c.yaml", "runtime_dir: %s\nmodels: [{name: m, file: '%s'}]\ntaps: [%s]\n"
+                     % (folder, MODEL, ", ".join("{name: t%d}" % i for i in range(n))))
+        code, _, err = celltapd("--config", path, "--check")
+        assert code == expected and (code == 0 or "at most 64" in err), (code, err)
+
+
 def test_check_of_more_channels_than_the_builtin_takes_then_how_many(folder):
     for n, clock, expected in ((4096, "none", 0), (4097, "none", 78), (4095, "day", 78)):
         path = write(folder, "c.yaml", "models: [{name: m, file: 'builtin:reservoir', channels: [%s], "
