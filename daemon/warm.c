@@ -81,7 +81,10 @@ static void warm_after(uv_work_t *work, int status)
     if (status == 0 && !atomic_load(&warm->stopping)) {
         struct stream *stream =
             streams_find(engine_streams(warm->engine), job->name, job->name_bytes);
-        if (stream != NULL && celltap_warmup_end(job->warmup, stream->state) == 0)
+        /* A reload may have given it another backlog meanwhile. */
+        bool waits =
+            stream != NULL && stream->backlog != NULL && stream->backlog->stage == BACKLOG_RUNNING;
+        if (waits && celltap_warmup_end(job->warmup, stream->state) == 0)
             engine_warmed(warm->engine, stream);
         warm->wake(warm->arg);
     }
