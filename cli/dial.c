@@ -14,6 +14,7 @@
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,16 +134,29 @@ int dial_open(enum dial_kind kind, const char *url, unsigned wait_ms,
     return -1;
 }
 
-void dial_close(struct dial *dial)
+static void *dial_end(void *arg)
 {
-    if (!dial)
-        return;
-    if (dial->message)
-        nng_msg_free(dial->message);
+    struct dial *dial = arg;
     if (dial->is_open)
         nng_close(dial->socket);
     free(dial->url);
     free(dial);
+    return NULL;
+}
+
+void dial_close(struct dial *dial)
+{
+    pthread_t thread;
+    if (!dial)
+        return;
+    if (dial->message)
+        nng_msg_free(dial->message);
+    /* When a subscriber is closed while a message comes in, nng 1.5.2 now and then waits for ever, and
+     * so does the close of the next socket.  On a thread of its own it may: nobody needs its end. */
+    if (pthread_create(&thread, NULL, dial_end, dial) == 0)
+        pthread_detach(thread);
+    else
+        dial_end(dial);
 }
 
 bool dial_is_connected(const struct dial *dial)

@@ -58,9 +58,10 @@ def configure(target, runtime_dir):
         text = file.read()
     text = text.replace("/tmp/celltap-demo", json.dumps(runtime_dir), 2)
     text = text.replace("demo.onnx", json.dumps(os.path.join(HERE, "demo.onnx")), 1)
-    with open(target + ".new", "w", encoding="utf-8") as file:
+    new = "%s.%d" % (target, os.getpid())  # two demos may start at once
+    with open(new, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(target + ".new", target)
+    os.replace(new, target)
 
 
 def fits(runtime_dir):
