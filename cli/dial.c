@@ -6,7 +6,7 @@
  *
  * A push socket without a buffer takes a message only when the one before has been written to the
  * kernel, and is writable again once that is true of the last: so nothing is left behind in this
- * process when it ends (nng_close does not linger). */
+ * process when it ends. */
 #include "cli/dial.h"
 
 #include <nng/nng.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/le.h"
 #include "lib/journal/folder.h"
-#include "lib/journal/le.h"
 
 #define DETECTOR_MAGIC        "CELLTAPW"
 #define DETECTOR_VERSION      1

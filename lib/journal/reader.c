@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/le.h"
 #include "lib/journal/folder.h"
-#include "lib/journal/le.h"
 #include "lib/journal/segment.h"
 
 #define READER_WINDOW_BYTES ((size_t)64 * 1024)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "lib/base/le.h"
 #include "lib/journal/crc.h"
-#include "lib/journal/le.h"
 
 #define SEGMENT_MAGIC        "CELLTAPJ"
 #define SEGMENT_RECORD_MAGIC "CTR1"

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/le.h"
 #include "lib/journal/crc.h"
 #include "lib/journal/folder.h"
-#include "lib/journal/le.h"
 
 #define SNAPSHOT_MAGIC       "CELLTAPS"
 #define SNAPSHOT_VERSION     1

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "lib/base/alloc.h"
+#include "lib/base/le.h"
 #include "lib/journal/folder.h"
-#include "lib/journal/le.h"
 #include "lib/journal/segment.h"
 
 #define WRITER_ENTRY_MAX  (4 + 8 + 4 + 1 + 255 + 8 + 8 + 8) /* bytes of an entry without values */

@@ -1,4 +1,4 @@
-/* wire_float.h - floats as bytes: little-endian float32 and float16, whatever the machine.
+/* wire_float.h - float32 and float16, and the latter as bytes, whatever the machine.
  *
  *     float32   s eeeeeeee mmmmmmmmmmmmmmmmmmmmmmm      float16   s eeeee mmmmmmmmmm
  *
@@ -22,28 +22,6 @@ static inline float wire_float_of(uint32_t bits)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
-}
-
-static inline uint32_t wire_load32(const unsigned char *bytes)
-{
-    uint32_t bits;
-    memcpy(&bits, bytes, sizeof bits);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    bits = __builtin_bswap32(bits);
-#endif
-    return bits;
-}
-
-static inline void wire_store_floats(unsigned char *bytes, const float *values, size_t n)
-{
-    if (n > 0)
-        memcpy(bytes, values, n * sizeof *values);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = __builtin_bswap32(wire_float_bits(values[i]));
-        memcpy(bytes + i * sizeof bits, &bits, sizeof bits);
-    }
-#endif
 }
 
 static inline uint16_t wire_load16(const unsigned char *bytes)

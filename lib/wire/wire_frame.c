@@ -8,6 +8,7 @@
  * celltap_frame_values. */
 #include <math.h>
 
+#include "lib/base/le.h"
 #include "lib/wire/wire_float.h"
 #include "lib/wire/wire_token.h"
 
@@ -132,7 +133,7 @@ void celltap_frame_values(const struct celltap_frame *frame, float *ret_values)
     const unsigned char *at = frame->values;
     if (frame->values_are_bin) {
         for (size_t i = 0; i < frame->n_values; i++)
-            ret_values[i] = frame_value(wire_float_of(wire_load32(at + i * sizeof(float))));
+            ret_values[i] = frame_value(wire_float_of(le_get32(at + i * sizeof(float))));
         return;
     }
     const unsigned char *end = at + frame->values_bytes;

@@ -4,6 +4,7 @@
  *     values   bin of "<f4" or "<f2", or without "dtype" an array of numbers
  *
  * celltap_record_read checks the whole record, tensors too; they are then taken one by one. */
+#include "lib/base/le.h"
 #include "lib/wire/wire_float.h"
 #include "lib/wire/wire_token.h"
 
@@ -118,7 +119,7 @@ static int record_read_values(enum celltap_encoding encoding, const unsigned cha
     *ret_n_values = token.n_bytes / value_bytes;
     for (size_t i = 0; i < *ret_n_values && i < max_values; i++)
         ret_values[i] = encoding == CELLTAP_ENCODING_F4
-                            ? wire_float_of(wire_load32(token.bytes + 4 * i))
+                            ? wire_float_of(le_get32(token.bytes + 4 * i))
                             : wire_float_of_half(wire_load16(token.bytes + 2 * i));
     return 0;
 }

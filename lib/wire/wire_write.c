@@ -7,6 +7,7 @@
  * what does not fit sets `full` and ends the writing. */
 #include <string.h>
 
+#include "lib/base/le.h"
 #include "lib/celltap_wire.h"
 #include "lib/wire/wire_float.h"
 
@@ -140,7 +141,7 @@ static void write_f4(struct celltap_writer *writer, const float *values, size_t 
 {
     unsigned char *room = write_bin_room(writer, n, 4);
     if (room != NULL)
-        wire_store_floats(room, values, n);
+        le_put_floats(room, values, n);
 }
 
 static void write_f2(struct celltap_writer *writer, const float *values, size_t n)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "lib/base/le.h"
 #include "lib/wire/wire_float.h"
 #include "tests/support/suite.h"
 
@@ -96,10 +97,10 @@ START_TEST(test_floats_when_stored_then_are_little_endian)
 {
     const float values[] = {1.0f, -0.5f};
     unsigned char bytes[9] = {0};
-    wire_store_floats(bytes + 1, values, 2); /* not aligned */
+    le_put_floats(bytes + 1, values, 2); /* not aligned */
     const unsigned char expected[9] = {0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xbf};
     ck_assert_mem_eq(bytes, expected, sizeof bytes);
-    ck_assert_uint_eq(wire_load32(bytes + 5), 0xbf000000);
+    ck_assert_uint_eq(le_get32(bytes + 5), 0xbf000000);
     wire_store16(bytes, 0x1234);
     ck_assert(bytes[0] == 0x34 && bytes[1] == 0x12);
     ck_assert_uint_eq(wire_load16(bytes), 0x1234);

@@ -1,7 +1,10 @@
-/* le.h - little-endian numbers in bytes, on any machine.  Cannot fail. */
-#ifndef LIB_JOURNAL_LE_H
-#define LIB_JOURNAL_LE_H
+/* le.h - little-endian numbers in bytes, on any machine.
+ *
+ * Cannot fail; bytes need no alignment. */
+#ifndef LIB_BASE_LE_H
+#define LIB_BASE_LE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -43,11 +46,16 @@ static inline uint64_t le_get64(const unsigned char *bytes)
 
 static inline void le_put_floats(unsigned char *bytes, const float *values, size_t n)
 {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
         le_put32(bytes + i * sizeof bits, bits);
     }
+#else
+    if (n > 0)
+        memcpy(bytes, values, n * sizeof *values);
+#endif
 }
 
 static inline void le_get_floats(const unsigned char *bytes, float *ret_values, size_t n)
