@@ -111,10 +111,12 @@ static int lower_cell_input(struct lower *lower, const struct graph_node *node,
     if (x->type != GRAPH_FLOAT)
         return load_refuse(load, "computes with integers of the input: cast it to float first");
     if (!value_axis_is(x, time, FACTOR_TIME) || !value_axis_is(x, batch, FACTOR_BATCH) ||
-        !value_axis_is(x, 2, FACTOR_ITEM) || (x->dims[time] == 1 && value_has(x, FACTOR_TIME)))
+        !value_axis_is(x, 2, FACTOR_ITEM) || (x->dims[time] == 1 && value_has(x, FACTOR_TIME))) {
+        lower->n_done = 0; /* a wrong guess, however far it got: others know the reason better */
         return load_refuse(load, "its sequence X is %s, which is not [%s, values]",
                            value_shape_text(x, text),
                            cell->batch_first ? "batch, time" : "time, batch");
+    }
     cell->x = x;
     cell->n_inputs = (size_t)x->dims[2];
     return lower_slot(lower, node, x, &cell->in);

@@ -120,13 +120,28 @@ int lower_shape_range(struct lower *lower, const struct graph_node *node)
     return err < 0 ? err : lower_made(lower, node, args[0]->type, items, 1, &n);
 }
 
+/* Operators that are there for shape arithmetic alone: their operands, all constants. */
+static int lower_shape_operands(struct lower *lower, const struct graph_node *node, size_t n,
+                                const struct value **ret_operands)
+{
+    int err = 0;
+    for (size_t k = 0; err == 0 && k < n; k++) {
+        const struct value *operand = lower_in(lower, node, k);
+        if (operand != NULL && operand->data)
+            return load_refuse(&lower->load,
+                               "operator %s of values that change from frame to frame is not "
+                               "supported",
+                               node->op);
+        err = lower_constant(lower, node, k, "operand", &ret_operands[k]);
+    }
+    return err;
+}
+
 int lower_shape_where(struct lower *lower, const struct graph_node *node)
 {
     const struct value *args[3];
     struct value to;
-    int err = 0;
-    for (size_t k = 0; err == 0 && k < 3; k++)
-        err = lower_constant(lower, node, k, "a choice", &args[k]);
+    int err = lower_shape_operands(lower, node, 3, args);
     if (err == 0)
         err = fold_where(&lower->load, args[0], args[1], args[2], &to);
     if (err == 0)
@@ -136,13 +151,11 @@ int lower_shape_where(struct lower *lower, const struct graph_node *node)
 
 int lower_shape_binary(struct lower *lower, const struct graph_node *node)
 {
-    const struct value *a, *b;
+    const struct value *operands[2];
     struct value to;
-    int err = lower_constant(lower, node, 0, "its first operand", &a);
+    int err = lower_shape_operands(lower, node, 2, operands);
     if (err == 0)
-        err = lower_constant(lower, node, 1, "its second operand", &b);
-    if (err == 0)
-        err = fold_binary(&lower->load, node->op, a, b, &to);
+        err = fold_binary(&lower->load, node->op, operands[0], operands[1], &to);
     if (err == 0)
         lower_out(lower, node, 0, &to);
     return err;
@@ -152,7 +165,7 @@ int lower_shape_unary(struct lower *lower, const struct graph_node *node)
 {
     const struct value *x;
     struct value to;
-    int err = lower_constant(lower, node, 0, "its operand", &x);
+    int err = lower_shape_operands(lower, node, 1, &x);
     if (err == 0)
         err = fold_unary(&lower->load, node->op, x, &to);
     if (err == 0)

@@ -52,13 +52,20 @@ static int move_refuse_timestep(struct load *load, const struct value *value, si
                            value_axis_word(value, axis));
     if (step < 0 && count > 1)
         return load_refuse(load, "reverses the time axis: it would look ahead");
-    if (count == 1)
+    /* (as it counts: an open length of the sequence is a stand-in that nobody has written) */
+    int64_t last = value->dims[axis] - 1;
+    if (count == 1 && first <= last / 2)
         return load_refuse(load,
                            "selects timestep %lld of the sequence: only the last one "
                            "(y[:, -1]) can stream",
                            (long long)first);
-    return load_refuse(load, "selects %lld of the timesteps: only the last one, or all, can stream",
-                       (long long)count);
+    if (count == 1)
+        return load_refuse(load,
+                           "selects timestep %lld of the sequence: only the last one "
+                           "(y[:, -1]) can stream",
+                           (long long)(first - last - 1));
+    return load_refuse(load, "selects a part of the timesteps: only the last one, or all, can "
+                             "stream");
 }
 
 static int move_slice_items(struct load *load, const struct value *value, size_t axis,
