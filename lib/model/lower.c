@@ -180,6 +180,8 @@ static int lower_outputs(struct lower *lower)
 {
     struct plan *plan = &lower->plan;
     const struct graph *graph = lower->graph;
+    if (graph->n_outputs == 0)
+        return load_refuse(&lower->load, "the graph has no output");
     int err = load_take(&lower->load, graph->n_outputs, sizeof *plan->outputs, &plan->outputs);
     for (size_t k = 0; err == 0 && k < graph->n_outputs; k++) {
         struct value value = lower->values[graph->outputs[k].value];

@@ -29,6 +29,7 @@ struct lower {
     struct move_sizes sizes;
     int64_t primes[2];    /* stand for an unknown length of the sequence, of the batch */
     bool any_unknown;     /* a size was unknown */
+    bool contradicted;    /* a recurrent layer showed that the guess is wrong */
     size_t n_done;        /* live nodes lowered: how far this attempt got */
     struct value *values; /* [graph->n_values] */
     struct plan plan;

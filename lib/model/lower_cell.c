@@ -112,7 +112,7 @@ static int lower_cell_input(struct lower *lower, const struct graph_node *node,
         return load_refuse(load, "computes with integers of the input: cast it to float first");
     if (!value_axis_is(x, time, FACTOR_TIME) || !value_axis_is(x, batch, FACTOR_BATCH) ||
         !value_axis_is(x, 2, FACTOR_ITEM) || (x->dims[time] == 1 && value_has(x, FACTOR_TIME))) {
-        lower->n_done = 0; /* a wrong guess, however far it got: others know the reason better */
+        lower->contradicted = true;
         return load_refuse(load, "its sequence X is %s, which is not [%s, values]",
                            value_shape_text(x, text),
                            cell->batch_first ? "batch, time" : "time, batch");

@@ -5,7 +5,7 @@
  *                                     +--------+  one attempt per guess of what the axes are
  *
  * The first guess that lowers whole is taken; if none does, the diagnosis is that of the attempt
- * that got farthest.  Where the length of the sequence or the batch is open, the winner is lowered
+ * that got farthest, of those that no recurrent layer contradicts.  Where the length of the sequence or the batch is open, the winner is lowered
  * again with other lengths: whatever differs then would depend on them. */
 #include "lib/model/model.h"
 
@@ -114,7 +114,7 @@ static int model_try(const struct model_source *source, const struct lower_guess
 {
     struct lower lower;
     int err = model_attempt(source, guess, source->primes, &lower, said);
-    *ret_done = lower.n_done;
+    *ret_done = lower.contradicted ? 0 : lower.n_done + 1;
     if (err == 0)
         err = model_verify(source, &lower);
     if (err == 0)

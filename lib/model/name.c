@@ -218,7 +218,7 @@ const char *name_unique(struct arena *arena, const char *name, const char *const
     size_t k = 0;
     for (; name[k] != '\0' && k < NAME_BYTES; k++)
         safe[k] =
-            isalnum((unsigned char)name[k]) || strchr("._:@-", name[k]) != NULL ? name[k] : '_';
+            isalnum((unsigned char)name[k]) || strchr("._:-", name[k]) != NULL ? name[k] : '_';
     safe[k] = '\0';
     if (safe[strspn(safe, ".")] == '\0') /* "", ".", "..": no file names */
         strcpy(safe, "_");

@@ -100,6 +100,8 @@ static const struct {
     {"bad_window", CELLTAP_EREFUSED, "/pick", "a part of the timesteps"},
     {"bad_second_last", CELLTAP_EREFUSED, "/pick", "timestep -2"},
     {"bad_flip_static", CELLTAP_EREFUSED, "/pick", "reverses the time axis"},
+    {"bad_weights", CELLTAP_EMODEL, "/rnn/RNN", "hidden_size"},
+    {"bad_no_output", CELLTAP_EREFUSED, "", "no output"},
     {"bad_sine", CELLTAP_EREFUSED, "/wave", "Sin of values that change"},
     {"bad_compare", CELLTAP_EREFUSED, "/more", "Greater of values that change"},
     {"bad_flip", CELLTAP_EREFUSED, "/pick", "reverses the time axis"},

@@ -47,6 +47,7 @@ START_TEST(test_name_when_unsafe_or_taken_then_changed)
     ck_assert_str_eq(before[1], "a_b_c__1");
     ck_assert_str_eq(before[2], "_");
     ck_assert_str_eq(before[3], "__1");
+    ck_assert_str_eq(name_unique(&arena, "@input", before, 0), "_input"); /* the graph's own */
     arena_done(&arena);
 }
 END_TEST

@@ -211,6 +211,7 @@ R["flip"] = (RNN2_SEQ[:-1] + [n("Slice", "y_t s e a s", "y", "/pick")],
              W2 + [i("s", [-1]), i("e", [-(2**62)]), i("a", [0])])
 R["flip_static"] = ([n("Slice", "x s e a s", "f", "/pick"), n("Transpose", "f", "xt", perm=[1, 0, 2]), rnn("xt W R", "y")],
                     W2 + [i("s", [-1]), i("e", [-(2**62)]), i("a", [1])])
+R["weights"] = ([rnn("x W R", "y", units=3)], W2)  # time-major: other guesses see no sequence
 R["second_last"] = (RNN2_SEQ[:-1] + [n("Gather", "y_t k", "y", "/pick", axis=0)], W2 + [i("k", -2)])
 R["sine"] = ([n("Sin", "x", "y", "/wave")], [])
 R["compare"] = ([n("Greater", "x k", "y", "/more")], [f("k", 0)])
@@ -241,11 +242,12 @@ R["stops_early"] = ([TO_TIME, rnn("xt W R _ n", "y")], W2 + [numpy_helper.from_a
 R["state_rows"] = ([TO_TIME, rnn("xt W R _ _ h", "y")], W2 + [f("h", [[[5, 7], [5, 8]]])])
 R["activation"] = ([TO_TIME, n("RNN", "xt W R", "y", "/rnn/RNN", hidden_size=2, activations=["Cosine"])], W2)
 STATIC = {"mix_timesteps": ["B", 50, 4], "position": [2, 50, 4], "split_time": [2, 50, 4], "state_rows": [2, "T", 4],
-          "flip_static": [1, 7, 4], "reverse": ["T", "B", 4], "bidirectional": ["T", "B", 4]}
+          "flip_static": [1, 7, 4], "weights": ["T", 1, 4], "reverse": ["T", "B", 4], "bidirectional": ["T", "B", 4]}
 for name, (nodes, inits) in R.items():
     out = nodes[-1].output[0]
     save("bad_" + name, nodes, inits, outputs=out, edit=blank,
          inputs=[port("x", STATIC.get(name, SEQ))])
+save("bad_no_output", [n("Relu", "x", "y")], outputs="")
 save("bad_softmax_old", [n("Softmax", "x", "y", "/pool")], opset=11)
 save("bad_opset", [n("Relu", "x", "y")], opset=6)
 save("bad_open_features", [n("Relu", "x", "y")], inputs=[port("x", ["B", "T", "F"])])
