@@ -203,7 +203,7 @@ static bool journal_kept_is_whole(const char *directory, const char *name)
     } else if (end == name + 16 && strcmp(end, ".detector") == 0) {
         code = celltap_journal_load_detector(files, directory, hash, &detector, &error);
         if (code == 0)
-            celltap_journal_detector_free(detector);
+            celltap_journal_detector_unref(detector);
     }
     if (code != 0)
         say_error("%s", error.text);

@@ -80,7 +80,7 @@ static void engine_fill_slots(struct engine_panel *panel, struct serving_shard *
 /* What a frame says of the states before it. */
 static void engine_begin(const struct stream *stream, const struct pending *pending)
 {
-    const celltap_journal_detector *watch = stream->serving->watch;
+    const celltap_journal_detector *watch = stream->watch;
     if (pending->rewarm)
         celltap_stream_rewarm(stream->state);
     else if (pending->born && watch != NULL)

@@ -170,12 +170,21 @@ struct engine_change {
 int engine_replace(struct engine *engine, struct serving **servings, size_t n_servings,
                    size_t max_streams, struct engine_change *ret_change);
 
+/* The detectors that the journal keeps, by their hash: borrowed until the restore ends.  NULL: it has
+ * none of that hash. */
+struct engine_detectors {
+    void *arg;
+    celltap_journal_detector *(*find)(void *arg, uint64_t hash);
+};
+
 /* Before the first frame: a stream as it was saved, and frames as they were accepted; to be stepped
  * when there is no room for one more.  1: taken, 0: of no use (no model takes the stream, another
- * model, already there), -1: no memory. */
+ * model, already there), -1: no memory; ENGINE_RESTORE_STEP: nothing yet, step and call again. */
+#define ENGINE_RESTORE_STEP 2
 int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved,
-                          size_t n_channels);
-int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry);
+                          size_t n_channels, const struct engine_detectors *detectors);
+int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry,
+                         const struct engine_detectors *detectors);
 bool engine_has_room(const struct engine *engine, size_t n_values);
 uint64_t engine_restored(const struct engine *engine); /* frames */
 /* After the last of them, stepped: -1: no memory. */

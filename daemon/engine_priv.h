@@ -86,6 +86,10 @@ struct engine_fresh {
 int engine_fresh_init(struct engine_fresh *fresh, const struct serving *serving);
 void engine_fresh_done(struct engine_fresh *fresh);
 
+/* A stream between two frames is watched by this (NULL: not) from now on, with states that are of it or
+ * of one that learns alike. */
+void engine_watch(struct stream *stream, celltap_journal_detector *watch);
+
 /* A new stream with what is fresh (taken).  NULL: no memory, nothing was taken. */
 struct stream *engine_birth(struct engine *engine, struct serving *serving, const char *name,
                             size_t name_bytes);

@@ -2,9 +2,10 @@
  *
  *     plan (may fail: nothing has changed)  -->  exchange (cannot fail)
  *
- * A model is unchanged if its name, its file's bytes and its detector are; its streams then go on,
- * with the old model object, to which they refer.  Frames that wait for the warm-up of a detector
- * that changes or goes are not stepped any more; the journal has them. */
+ * A model is unchanged if its name, its file's bytes and what its detectors learn by are; its streams
+ * then go on, with the old model object, to which they refer.  How they judge changes with the first
+ * frame that comes when none waits (engine_take.c).  Frames that wait for the warm-up of a detector
+ * that is another one or goes are not stepped any more; the journal has them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ static struct serving *engine_same(const struct engine *engine, const struct ser
     for (struct serving *old = NULL;
          (old = serving_each(engine->servings, engine->n_servings, old)) != NULL;)
         if (strcmp(old->conf->name, serving->conf->name) == 0 &&
-            old->file_hash == serving->file_hash && old->detector_hash == serving->detector_hash)
+            old->file_hash == serving->file_hash &&
+            celltap_journal_detector_learns_as(old->watch, serving->watch))
             return old;
     return NULL;
 }
@@ -86,6 +88,7 @@ static void engine_turn_into(struct stream *stream, struct engine_next *next,
     }
     celltap_stream_free(stream->state);
     stream->state = next->fresh.state;
+    engine_watch(stream, next->serving->watch);
     backlog_free(stream->backlog);
     stream->backlog = next->fresh.backlog;
     stream->reset_next = stream->born_next = true; /* said so that it is written down */

@@ -2,8 +2,9 @@
  *
  *     snapshot --> streams with their states        records --> pending, as if they came now
  *
- * A stream whose model or detector is another one now keeps its seq and starts afresh, as after a
- * reload; one that no model takes is left out.  Warm-ups are ended by the steps themselves. */
+ * A stream whose model is another one now, or whose detector learns by other options, keeps its seq
+ * and starts afresh, as after a reload; one that no model takes is left out.  A detector that judged
+ * otherwise then does so again for the frames of then.  Warm-ups are ended by the steps themselves. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +30,28 @@ static struct stream *engine_restore_find(struct engine *engine, const char *nam
     return engine_birth(engine, serving, name, name_bytes);
 }
 
+/* How the stream was watched when the journal named this detector.  False: its states of then are of
+ * no use now. */
+static bool engine_restore_watch(const struct stream *stream, uint64_t hash,
+                                 const struct engine_detectors *detectors,
+                                 celltap_journal_detector **ret_watch)
+{
+    celltap_journal_detector *now = stream->serving->watch;
+    *ret_watch = stream->watch;
+    if (hash == celltap_journal_detector_hash(stream->watch))
+        return true;
+    if (hash == 0 || now == NULL)
+        return false;
+    *ret_watch =
+        hash == celltap_journal_detector_hash(now) ? now : detectors->find(detectors->arg, hash);
+    return *ret_watch != NULL && celltap_journal_detector_learns_as(*ret_watch, now);
+}
+
 int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_stream *saved,
-                          size_t n_channels)
+                          size_t n_channels, const struct engine_detectors *detectors)
 {
     bool no_memory;
+    celltap_journal_detector *watch;
     struct stream *stream =
         engine_restore_find(engine, saved->name, saved->name_bytes, n_channels, &no_memory);
     if (stream == NULL)
@@ -48,8 +67,10 @@ int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_s
     stream->rewarm_next = saved->rewarm_next;
     int code = CELLTAP_ESTATE;
     if (saved->model_hash == stream->serving->file_hash &&
-        saved->detector_hash == stream->serving->detector_hash)
+        engine_restore_watch(stream, saved->detector_hash, detectors, &watch))
         code = celltap_stream_load(stream->state, saved->state, saved->state_bytes);
+    if (code == 0)
+        engine_watch(stream, watch);
     if (code != 0) {
         stream->reset_next = stream->born_next = true;
         return code == CELLTAP_ENOMEM ? -1 : 0;
@@ -89,9 +110,21 @@ bool engine_has_room(const struct engine *engine, size_t n_values)
                                       n_values <= engine->n_values_room - engine->n_values);
 }
 
-int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry)
+static void engine_restore_count(struct stream *stream, const struct celltap_journal_entry *entry)
+{
+    stream->of_snapshot = false;
+    if (stream->n_frames > 0 && entry->seq > stream->seq + 1)
+        stream->n_gaps++;
+    stream->seq = entry->seq;
+    stream->ts_ns = entry->ts_ns;
+    stream->n_frames++;
+}
+
+int engine_restore_frame(struct engine *engine, const struct celltap_journal_entry *entry,
+                         const struct engine_detectors *detectors)
 {
     bool no_memory;
+    celltap_journal_detector *watch;
     struct stream *stream = *entry->tag;
     if (stream == NULL) {
         stream = engine_restore_find(engine, entry->stream, entry->stream_bytes, entry->n_values,
@@ -103,14 +136,15 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
     /* The snapshot has it already.  Later a smaller seq is that of a stream that went and came. */
     if (engine_restore_mark(stream, entry) || (stream->of_snapshot && entry->seq <= stream->seq))
         return 0;
-    stream->of_snapshot = false;
-    if (stream->n_frames > 0 && entry->seq > stream->seq + 1)
-        stream->n_gaps++;
-    stream->seq = entry->seq;
-    stream->ts_ns = entry->ts_ns;
-    stream->n_frames++;
-    if (entry->model_hash != stream->serving->file_hash ||
-        entry->detector_hash != stream->serving->detector_hash) {
+    bool goes_on = entry->model_hash == stream->serving->file_hash &&
+                   engine_restore_watch(stream, entry->detector_hash, detectors, &watch);
+    if (goes_on && watch != stream->watch) {
+        if (stream->n_pending > 0)
+            return ENGINE_RESTORE_STEP;
+        engine_watch(stream, watch);
+    }
+    engine_restore_count(stream, entry);
+    if (!goes_on) {
         stream->reset_next = stream->born_next = true;
         return 0;
     }

@@ -158,9 +158,23 @@ struct stream *engine_birth(struct engine *engine, struct serving *serving, cons
         return NULL;
     }
     stream->backlog = fresh.backlog;
+    stream->watch = celltap_journal_detector_ref(serving->watch);
     stream->serving = serving;
     serving->n_streams++;
     return stream;
+}
+
+/* The journal's segment says it of the stream by name: so it is named again there. */
+void engine_watch(struct stream *stream, celltap_journal_detector *watch)
+{
+    celltap_journal_detector *before = stream->watch;
+    stream->watch = celltap_journal_detector_ref(watch);
+    if (celltap_journal_detector_hash(before) != celltap_journal_detector_hash(watch)) {
+        stream->place = (struct celltap_journal_place){0};
+        if (watch != NULL)
+            celltap_journal_detector_tune(watch, stream->state);
+    }
+    celltap_journal_detector_unref(before);
 }
 
 static struct stream *engine_add_stream(struct engine *engine, struct serving *serving,
@@ -290,6 +304,10 @@ static void engine_take_for(struct engine *engine, struct engine_batch *batch,
                             struct stream *stream, const struct celltap_frame *frame)
 {
     struct backlog_frame *late = NULL;
+    bool is_between =
+        stream->n_pending == 0 && (stream->backlog == NULL || stream->backlog->n == 0);
+    if (stream->watch != stream->serving->watch && is_between)
+        engine_watch(stream, stream->serving->watch);
     int64_t ts_ns = frame->has_ts ? frame->ts_ns : batch->arrived_ns;
     struct pending pending = {
         .seq = frame->has_seq ? frame->seq : stream->seq + 1,

@@ -32,7 +32,7 @@ static struct celltap_journal_stream journal_stream(struct stream *stream)
         .name = stream->name,
         .name_bytes = stream->name_bytes,
         .model_hash = stream->serving->file_hash,
-        .detector_hash = stream->serving->detector_hash,
+        .detector_hash = celltap_journal_detector_hash(stream->watch),
         .n_values = stream->serving->n_channels,
         .place = &stream->place,
     };

@@ -3,6 +3,7 @@
  *     journal.c            commit, sync, replies, faults
  *     journal_save.c       snapshots and what is let go
  *     journal_start.c      opening, recovery
+ *     journal_kept.c       the detectors that it names
  */
 #ifndef DAEMON_JOURNAL_PRIV_H
 #define DAEMON_JOURNAL_PRIV_H
@@ -69,5 +70,19 @@ void journal_saving_synced(struct journal *journal);
 
 /* Reads the journal into the engine; *ret_position, *ret_epoch: where it goes on. */
 int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *ret_epoch);
+
+/* Of a recovery: borrows the journal's directory. */
+struct journal_kept {
+    struct engine_detectors detectors;
+    const struct celltap_files *files;
+    const char *directory;
+    struct journal_kept_detector {
+        uint64_t hash;
+        celltap_journal_detector *detector; /* ref; or NULL */
+    } * list;                               /* [n] owned */
+    size_t n;
+};
+void journal_kept_init(struct journal_kept *kept, const struct journal *journal);
+void journal_kept_done(struct journal_kept *kept);
 
 #endif

@@ -77,7 +77,7 @@ static int save_stream(struct journal *journal, const struct stream *stream)
         .name = stream->name,
         .name_bytes = stream->name_bytes,
         .model_hash = serving->file_hash,
-        .detector_hash = serving->detector_hash,
+        .detector_hash = celltap_journal_detector_hash(stream->watch),
         .seq = stream->seq,
         .ts_ns = stream->ts_ns,
         .n_frames = stream->n_frames,

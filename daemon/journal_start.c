@@ -186,7 +186,8 @@ static void start_skip_slot(void *arg, size_t shard_ix, size_t slot)
 
 /* Values of the stream's frames, for the built-in model, which takes any number; 0: not known. */
 static size_t start_n_channels(const struct journal *journal,
-                               const struct celltap_snapshot_stream *stream)
+                               const struct celltap_snapshot_stream *stream,
+                               const struct engine_detectors *detectors)
 {
     struct celltap_journal_error unused;
     celltap_model *model;
@@ -203,42 +204,47 @@ static size_t start_n_channels(const struct journal *journal,
         return 0;
     n = celltap_model_n_values(model);
     celltap_model_unref(model);
-    celltap_journal_detector *detector;
-    if (stream->detector_hash == 0 ||
-        celltap_journal_load_detector(journal->files, journal->directory, stream->detector_hash,
-                                      &detector, &unused) != 0)
-        return n;
-    if (celltap_journal_detector_options(detector)->clock != CELLTAP_CLOCK_NONE && n > 2)
+    const celltap_journal_detector *detector =
+        stream->detector_hash != 0 ? detectors->find(detectors->arg, stream->detector_hash) : NULL;
+    if (detector != NULL && n > 2 &&
+        celltap_journal_detector_options(detector)->clock != CELLTAP_CLOCK_NONE)
         n -= 2; /* these it makes itself */
-    celltap_journal_detector_free(detector);
     return n;
 }
 
-static int start_load_states(struct journal *journal, const celltap_snapshot *snapshot)
+static int start_load_states(struct journal *journal, const celltap_snapshot *snapshot,
+                             const struct engine_detectors *detectors)
 {
     struct celltap_snapshot_stream stream;
     size_t cursor = 0;
     while (celltap_snapshot_next(snapshot, &cursor, &stream) == 1)
-        if (engine_restore_stream(journal->engine, &stream, start_n_channels(journal, &stream)) < 0)
+        if (engine_restore_stream(journal->engine, &stream,
+                                  start_n_channels(journal, &stream, detectors), detectors) < 0)
             return -1;
     return 0;
 }
 
-static int start_step_record(struct journal *journal, celltap_journal_reader *reader)
+static int start_step_record(struct journal *journal, celltap_journal_reader *reader,
+                             const struct engine_detectors *detectors)
 {
     static const struct engine_sink nobody = {NULL, start_skip_step, start_skip_slot};
     struct celltap_journal_entry entry;
     while (celltap_journal_entry_next(reader, &entry) == 1) {
         if (!engine_has_room(journal->engine, entry.n_values))
             engine_step(journal->engine, &nobody);
-        if (engine_restore_frame(journal->engine, &entry) < 0)
+        int code;
+        while ((code = engine_restore_frame(journal->engine, &entry, detectors)) ==
+               ENGINE_RESTORE_STEP)
+            engine_step(journal->engine, &nobody);
+        if (code < 0)
             return -1;
     }
     engine_step(journal->engine, &nobody);
     return 0;
 }
 
-static int start_replay(struct journal *journal, uint64_t position)
+static int start_replay(struct journal *journal, uint64_t position,
+                        const struct engine_detectors *detectors)
 {
     struct progress progress;
     struct celltap_journal_error error = {"out of memory"};
@@ -249,7 +255,7 @@ static int start_replay(struct journal *journal, uint64_t position)
         uint64_t from = celltap_journal_reader_position(reader);
         start_progress_init(&progress, "recovering", celltap_journal_reader_end(reader) - from);
         while ((code = celltap_journal_reader_next(reader, &error)) == 1) {
-            if (start_step_record(journal, reader) != 0) {
+            if (start_step_record(journal, reader, detectors) != 0) {
                 code = -1;
                 break;
             }
@@ -263,7 +269,8 @@ static int start_replay(struct journal *journal, uint64_t position)
 }
 
 static int start_restore(struct journal *journal, const celltap_snapshot *snapshot,
-                         const struct celltap_journal_check *check)
+                         const struct celltap_journal_check *check,
+                         const struct engine_detectors *detectors)
 {
     uint64_t began_ms = start_now_ms();
     if (snapshot == NULL && check->n_segments > 0 && check->first > 0) {
@@ -273,12 +280,13 @@ static int start_restore(struct journal *journal, const celltap_snapshot *snapsh
                  journal->directory);
         return -1;
     }
-    if (snapshot != NULL && start_load_states(journal, snapshot) != 0) {
+    if (snapshot != NULL && start_load_states(journal, snapshot, detectors) != 0) {
         log_line(LOG_LEVEL_ERR, "journal: out of memory");
         return -1;
     }
     if (check->n_segments > 0 &&
-        start_replay(journal, snapshot != NULL ? celltap_snapshot_position(snapshot) : 0) != 0)
+        start_replay(journal, snapshot != NULL ? celltap_snapshot_position(snapshot) : 0,
+                     detectors) != 0)
         return -1;
     if (engine_restore_end(journal->engine) != 0) {
         log_line(LOG_LEVEL_ERR, "journal: out of memory");
@@ -304,8 +312,11 @@ int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *r
     celltap_journal_list_done(&list);
     uint64_t saved = snapshot != NULL ? celltap_snapshot_position(snapshot) : 0;
     int code = start_check(journal, saved, &check);
+    struct journal_kept kept;
+    journal_kept_init(&kept, journal);
     if (code == 0)
-        code = start_restore(journal, snapshot, &check);
+        code = start_restore(journal, snapshot, &check, &kept.detectors);
+    journal_kept_done(&kept);
     journal->saved = saved;
     *ret_position = check.end > saved ? check.end : saved;
     *ret_epoch = check.epoch;

@@ -40,7 +40,6 @@ struct serving {
     size_t file_bytes;
     celltap_journal_detector *watch; /* owned: how its streams are watched; NULL: they are not */
     const struct celltap_detector_options *detector; /* the options of that; or NULL */
-    uint64_t detector_hash;                          /* its identity; 0: none */
     size_t n_streams;
 };
 

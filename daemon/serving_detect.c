@@ -124,7 +124,6 @@ static int detect_make(struct detect *detect, const char *path, char *reterr, si
         return -1;
     }
     serving->detector = celltap_journal_detector_options(serving->watch);
-    serving->detector_hash = celltap_journal_detector_hash(serving->watch);
     if (serving->detector->clock != CELLTAP_CLOCK_NONE)
         serving->n_channels -= DETECT_CLOCK_VALUES;
     return 0;
@@ -154,5 +153,5 @@ int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_byt
 
 void serving_detect_done(struct serving *serving)
 {
-    celltap_journal_detector_free(serving->watch);
+    celltap_journal_detector_unref(serving->watch);
 }

@@ -28,6 +28,7 @@ int streams_init(struct streams *streams)
 static void stream_free(struct stream *stream)
 {
     celltap_stream_free(stream->state);
+    celltap_journal_detector_unref(stream->watch);
     backlog_free(stream->backlog);
     free(stream->held);
     free(stream);

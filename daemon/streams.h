@@ -20,8 +20,10 @@ enum stream_event { STREAM_EVENT_NONE, STREAM_EVENT_BEGIN, STREAM_EVENT_END };
 struct stream {
     struct serving *serving; /* borrowed */
     celltap_stream *state;   /* owned */
-    uint64_t seq;            /* of the last accepted frame */
-    int64_t ts_ns;           /* of the last accepted frame */
+    celltap_journal_detector
+        *watch;    /* ref: how it is watched, as it learns by the model's; or NULL */
+    uint64_t seq;  /* of the last accepted frame */
+    int64_t ts_ns; /* of the last accepted frame */
     uint64_t n_frames, n_duplicates, n_gaps;
     bool reset_next;       /* the next frame starts afresh */
     bool born_next;        /* and its detector, as the model's streams begin */

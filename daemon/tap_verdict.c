@@ -55,6 +55,13 @@ static void put_head(struct celltap_writer *writer, size_t n_pairs,
     celltap_put_int(writer, column->ts_ns);
 }
 
+/* By which the timestep was judged. */
+static void put_threshold(struct celltap_writer *writer, const struct engine_column *column)
+{
+    const celltap_detector *detector = celltap_stream_detector(column->stream->state);
+    put_number(writer, "threshold", celltap_detector_get_options(detector)->threshold);
+}
+
 /* ---- scores ------------------------------------------------------------------------------- */
 
 void tap_verdict_score(struct tap *tap, size_t shard_ix, const struct serving *serving,
@@ -63,7 +70,7 @@ void tap_verdict_score(struct tap *tap, size_t shard_ix, const struct serving *s
     struct tap_shard *shard = &tap->shards[shard_ix];
     const struct celltap_score *score = column->score;
     size_t n_bytes = SCORE_BYTES + TAP_NAME_BYTES(column->stream->name_bytes);
-    (void)column_ix;
+    (void)column_ix, (void)serving;
     if (score == NULL)
         return;
     struct celltap_writer *writer =
@@ -73,7 +80,7 @@ void tap_verdict_score(struct tap *tap, size_t shard_ix, const struct serving *s
         return;
     put_head(writer, 9, column);
     put_number(writer, "score", score->score);
-    put_number(writer, "threshold", serving->detector->threshold);
+    put_threshold(writer, column);
     celltap_put_str(writer, "alarm");
     celltap_put_bool(writer, score->alarm);
     put_number(writer, "g", score->g);
@@ -190,7 +197,7 @@ static void anomaly_put(const struct anomaly *anomaly, const char *control,
     put_head(writer, 14, column);
     put_text(writer, "event", column->event == STREAM_EVENT_BEGIN ? "begin" : "end");
     put_number(writer, "score", column->score->score);
-    put_number(writer, "threshold", anomaly->serving->detector->threshold);
+    put_threshold(writer, column);
     put_number(writer, "level", column->score->level);
     anomaly_put_channels(anomaly, writer);
     anomaly_put_units(anomaly, writer);

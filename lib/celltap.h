@@ -155,7 +155,8 @@ CELLTAP_API void celltap_stream_reset(celltap_stream *stream);
 
 /* A stream's states as bytes, the same on every machine; of a watched one also its detector, or the
  * frames of its warm-up.  save writes celltap_stream_save_bytes to ret_bytes; load takes what save
- * wrote for a stream of the same model, watched with the same options or not at all.  CELLTAP_ESTATE
+ * wrote for a stream of the same model, watched with the same options (but for those that
+ * celltap_detector_tune takes) or not at all.  CELLTAP_ESTATE
  * (other length, another model, other options), CELLTAP_ENOMEM: nothing has changed then. */
 CELLTAP_API size_t celltap_stream_save_bytes(const celltap_stream *stream);
 CELLTAP_API void celltap_stream_save(const celltap_stream *stream, void *ret_bytes);
@@ -227,14 +228,15 @@ enum celltap_missing {
     CELLTAP_MISSING_ZERO
 };
 
+/* j: of judging alone: celltap_detector_tune changes it, and nothing that was learnt depends on it. */
 struct celltap_detector_options {
     size_t warmup;            /* timesteps, 32 to 10^7; 750 */
-    double threshold;         /* of the score, above which is an event; 2.7 */
-    double level_state;       /* level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
-    double level_error;       /* the same for forecasts; 1.5 */
+    double threshold;         /* j: of the score, above which is an event; 2.7 */
+    double level_state;       /* j: level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
+    double level_error;       /* j: the same for forecasts; 1.5 */
     double smooth;            /* of distances, timesteps, at least 1; 8, reservoir 6 */
-    double refractory;        /* timesteps until an event is half forgotten; 100 */
-    double forget;            /* timesteps until the history of distances has faded to 1/e; 2000 */
+    double refractory;        /* j: timesteps until an event is half forgotten; 100 */
+    double forget;            /* j: timesteps until the history of distances fades to 1/e; 2000 */
     enum celltap_scale scale; /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
     enum celltap_clock clock; /* CELLTAP_CLOCK_NONE */
     enum celltap_missing missing; /* CELLTAP_MISSING_HOLD */
@@ -283,6 +285,11 @@ CELLTAP_API void celltap_detector_free(celltap_detector *detector); /* NULL is f
 /* Its options, complete: forecast is the output's name, or "none". */
 CELLTAP_API const struct celltap_detector_options *
 celltap_detector_get_options(const celltap_detector *detector);
+
+/* Takes the options marked j; the next timestep is judged by them.  CELLTAP_EINVAL (one is out of its
+ * range): nothing has changed then. */
+CELLTAP_API int celltap_detector_tune(celltap_detector *detector,
+                                      const struct celltap_detector_options *options);
 
 /* Values of a frame: the model's, without the clock's two. */
 CELLTAP_API size_t celltap_detector_n_channels(const celltap_detector *detector);

@@ -129,19 +129,29 @@ CELLTAP_API int celltap_journal_detector_new(celltap_model *model,
                                              const void *learnt, size_t learnt_bytes,
                                              celltap_journal_detector **ret_detector,
                                              struct celltap_diagnosis *reterr);
-CELLTAP_API void
-celltap_journal_detector_free(celltap_journal_detector *detector); /* NULL is fine */
+/* NULL is fine, for both. */
+CELLTAP_API celltap_journal_detector *
+celltap_journal_detector_ref(celltap_journal_detector *detector);
+CELLTAP_API void celltap_journal_detector_unref(celltap_journal_detector *detector);
 
+/* Its identity; 0: NULL. */
 CELLTAP_API uint64_t celltap_journal_detector_hash(const celltap_journal_detector *detector);
 CELLTAP_API const struct celltap_detector_options *
 celltap_journal_detector_options(const celltap_journal_detector *detector);
 
-/* Watches a fresh stream.  begin: back to how that left it.  CELLTAP_EINVAL, _ESTATE (another
- * model's stream), _ENOMEM (watch alone). */
+/* Watches a fresh stream.  begin: back to how that left it, also of a stream that another one has
+ * watched, if both learn alike: but for what celltap_detector_tune takes they are the same.  tune:
+ * such a stream goes on, judged as this one says.  CELLTAP_EINVAL, _ESTATE (another model's stream),
+ * _ENOMEM (watch alone). */
 CELLTAP_API int celltap_journal_detector_watch(const celltap_journal_detector *detector,
                                                celltap_stream *stream);
 CELLTAP_API int celltap_journal_detector_begin(const celltap_journal_detector *detector,
                                                celltap_stream *stream);
+CELLTAP_API int celltap_journal_detector_tune(const celltap_journal_detector *detector,
+                                              celltap_stream *stream);
+/* NULL learns as NULL does. */
+CELLTAP_API bool celltap_journal_detector_learns_as(const celltap_journal_detector *detector,
+                                                    const celltap_journal_detector *other);
 
 /* As with models. */
 CELLTAP_API int celltap_journal_keep_detector(const struct celltap_files *files,

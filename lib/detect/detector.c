@@ -281,6 +281,18 @@ static const char *detector_forecast_name(const struct celltap_detector *detecto
     return outputs->tensors[detector->forecast_ix].name;
 }
 
+void detector_judge_by(struct celltap_detector *detector,
+                       const struct celltap_detector_options *options)
+{
+    struct celltap_detector_options *mine = &detector->options;
+    mine->threshold = options->threshold;
+    mine->level_state = options->level_state;
+    mine->level_error = options->level_error;
+    mine->refractory = options->refractory;
+    mine->forget = options->forget;
+    detector->fade = real_exp(-DETECTOR_LN2 / options->refractory);
+}
+
 int detector_new(celltap_model *model, const struct celltap_detector_options *options, bool lazy,
                  celltap_detector **ret_detector, struct celltap_diagnosis *reterr)
 {
@@ -310,7 +322,7 @@ int detector_new(celltap_model *model, const struct celltap_detector_options *op
         plan.horizons[i] = plan.options.horizons[i];
     plan.options.horizons = plan.horizons;
     plan.options.forecast = detector_forecast_name(&plan); /* the given text is the caller's */
-    plan.fade = real_exp(-DETECTOR_LN2 / options->refractory);
+    detector_judge_by(&plan, options);
     celltap_model_ref(model);
     detector_begin(&plan);
     *ret_detector = memcpy(cut.memory, &plan, sizeof plan);
@@ -346,6 +358,17 @@ int celltap_detector_reset(celltap_detector *detector)
 void celltap_detector_resume(celltap_detector *detector)
 {
     detector_forget_moment(detector);
+}
+
+int celltap_detector_tune(celltap_detector *detector,
+                          const struct celltap_detector_options *options)
+{
+    struct celltap_detector like = *detector;
+    detector_judge_by(&like, options);
+    int err = detector_check(&like.options, NULL);
+    if (err == 0)
+        detector_judge_by(detector, options);
+    return err;
 }
 
 const struct celltap_detector_options *

@@ -69,6 +69,10 @@ int detector_new(celltap_model *model, const struct celltap_detector_options *op
 /* All over again. */
 void detector_begin(struct celltap_detector *detector);
 
+/* celltap_detector_tune, of options that are in range. */
+void detector_judge_by(struct celltap_detector *detector,
+                       const struct celltap_detector_options *options);
+
 /* A frame of phase scale, for which no network is needed; and the end of that phase. */
 void detector_scale(struct celltap_detector *detector, const float *values);
 void detector_scale_end(struct celltap_detector *detector);

@@ -113,6 +113,7 @@ int celltap_warmup_end(celltap_warmup *warmup, celltap_stream *stream)
     celltap_detector *before = watch->detector;
     watch->detector = warmup->detector;
     warmup->detector = before;
+    detector_judge_by(watch->detector, &before->options); /* it may have been tuned meanwhile */
     memcpy(stream->states, warmup->stream->states, stream->model->n_states * sizeof(float));
     watch_learnt(watch);
     if (watch->reset_next)

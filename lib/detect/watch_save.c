@@ -3,7 +3,7 @@
  *     | hash 8 | flags 8 | n_bytes 8 | learnt: a detector, as celltap_detector_save writes it
  *                                    | else: frames, each  ts 8 | reset 4 | values, 4 each
  *
- * All little-endian.  The hash is of the options, all of which must be the same.  What the detector
+ * All little-endian.  The hash is of the options that decide what is learnt: these must be the same.  What the detector
  * of a warm-up knows follows from its frames. */
 #include <string.h>
 
@@ -40,8 +40,6 @@ static uint64_t save_mix(uint64_t hash, uint64_t word)
 uint64_t watch_hash(const struct celltap_detector *detector)
 {
     const struct celltap_detector_options *options = &detector->options;
-    const double numbers[] = {options->threshold, options->level_state, options->level_error,
-                              options->smooth,    options->refractory,  options->forget};
     const uint64_t words[] = {detector->model->hash, options->warmup,    options->scale,
                               options->clock,        options->missing,   detector->forecast_ix,
                               detector->n_channels,  options->n_horizons};
@@ -50,11 +48,8 @@ uint64_t watch_hash(const struct celltap_detector *detector)
         hash = save_mix(hash, words[i]);
     for (size_t i = 0; i < options->n_horizons; i++)
         hash = save_mix(hash, options->horizons[i]);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        memcpy(&word, &numbers[i], sizeof word);
-        hash = save_mix(hash, word);
-    }
-    return hash;
+    memcpy(&word, &options->smooth, sizeof word);
+    return save_mix(hash, word);
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */

@@ -13,11 +13,14 @@
 
 #define DETECTOR_MAGIC        "CELLTAPW"
 #define DETECTOR_VERSION      1
+#define DETECTOR_NUMBERS_AT   32
+#define DETECTOR_NUMBERS_END  80
 #define DETECTOR_HEAD_BYTES   96
 #define DETECTOR_HORIZONS_MAX 64
 #define DETECTOR_FORECAST_MAX 65536 /* bytes of an output's name */
 
 struct celltap_journal_detector {
+    size_t n_refs;
     uint64_t hash;
     struct celltap_detector_options options; /* borrows from below */
     size_t horizons[DETECTOR_HORIZONS_MAX];
@@ -57,7 +60,7 @@ static bool detector_parse(struct celltap_journal_detector *detector)
     options->clock = (enum celltap_clock)le_get32(at + 16);
     options->missing = (enum celltap_missing)le_get32(at + 20);
     options->warmup = le_get64(at + 24);
-    at += 32;
+    at += DETECTOR_NUMBERS_AT;
     for (size_t i = 0; detector_number(options, i) != NULL; i++, at += 8) {
         uint64_t bits = le_get64(at);
         memcpy(detector_number(options, i), &bits, sizeof bits);
@@ -107,7 +110,7 @@ static void detector_put(unsigned char *at, const struct celltap_detector_option
     le_put32(at + 16, options->clock);
     le_put32(at + 20, options->missing);
     le_put64(at + 24, options->warmup);
-    at += 32;
+    at += DETECTOR_NUMBERS_AT;
     for (size_t i = 0; detector_number(&copy, i) != NULL; i++, at += 8) {
         uint64_t bits;
         memcpy(&bits, detector_number(&copy, i), sizeof bits);
@@ -129,8 +132,10 @@ static void detector_put(unsigned char *at, const struct celltap_detector_option
 static struct celltap_journal_detector *detector_make(size_t n_bytes)
 {
     struct celltap_journal_detector *detector = alloc_new(1, sizeof *detector + n_bytes);
-    if (detector != NULL)
+    if (detector != NULL) {
+        detector->n_refs = 1;
         detector->n_bytes = n_bytes;
+    }
     return detector;
 }
 
@@ -170,13 +175,20 @@ done:
     if (code == 0)
         *ret_detector = detector;
     else
-        celltap_journal_detector_free(detector);
+        celltap_journal_detector_unref(detector);
     return code;
 }
 
-void celltap_journal_detector_free(celltap_journal_detector *detector)
+celltap_journal_detector *celltap_journal_detector_ref(celltap_journal_detector *detector)
 {
-    if (detector == NULL)
+    if (detector != NULL)
+        detector->n_refs++;
+    return detector;
+}
+
+void celltap_journal_detector_unref(celltap_journal_detector *detector)
+{
+    if (detector == NULL || --detector->n_refs > 0)
         return;
     alloc_free(detector->forecast);
     alloc_free(detector);
@@ -184,7 +196,7 @@ void celltap_journal_detector_free(celltap_journal_detector *detector)
 
 uint64_t celltap_journal_detector_hash(const celltap_journal_detector *detector)
 {
-    return detector->hash;
+    return detector != NULL ? detector->hash : 0;
 }
 
 const struct celltap_detector_options *
@@ -203,10 +215,33 @@ int celltap_journal_detector_watch(const celltap_journal_detector *detector, cel
 
 int celltap_journal_detector_begin(const celltap_journal_detector *detector, celltap_stream *stream)
 {
+    int code = celltap_journal_detector_tune(detector, stream);
+    if (code != 0)
+        return code;
     celltap_stream_rewarm(stream);
     if (detector->learnt_bytes == 0)
         return 0;
     return celltap_stream_learn(stream, detector->learnt, detector->learnt_bytes);
+}
+
+int celltap_journal_detector_tune(const celltap_journal_detector *detector, celltap_stream *stream)
+{
+    celltap_detector *watching = celltap_stream_detector(stream);
+    return watching == NULL ? CELLTAP_EINVAL : celltap_detector_tune(watching, &detector->options);
+}
+
+/* All bytes but the numbers of judging. */
+bool celltap_journal_detector_learns_as(const celltap_journal_detector *detector,
+                                        const celltap_journal_detector *other)
+{
+    if (detector == NULL || other == NULL || detector == other)
+        return detector == other;
+    double smooth = detector->options.smooth, others = other->options.smooth;
+    return detector->n_bytes == other->n_bytes &&
+           memcmp(detector->bytes, other->bytes, DETECTOR_NUMBERS_AT) == 0 &&
+           memcmp(&smooth, &others, sizeof smooth) == 0 &&
+           memcmp(detector->bytes + DETECTOR_NUMBERS_END, other->bytes + DETECTOR_NUMBERS_END,
+                  detector->n_bytes - DETECTOR_NUMBERS_END) == 0;
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -243,7 +278,7 @@ int celltap_journal_load_detector(const struct celltap_files *files, const char 
         *ret_detector = detector;
         return 0;
     }
-    celltap_journal_detector_free(detector);
+    celltap_journal_detector_unref(detector);
     return folder_fail(reterr, code, 0, "%s %s", path,
                        code == CELLTAP_ENOMEM ? "needs memory" : "is not the file of that name");
 }

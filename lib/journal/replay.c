@@ -9,7 +9,8 @@
  * can.  With another model the snapshots are of no use: it runs from the stream's oldest reset.
  *
  * A watched stream is watched here too, with the detector that the journal has of it: its states are
- * known from a snapshot, or from a frame at which its detector begins.  Another model is not.
+ * known from a snapshot, or from a frame at which its detector begins.  Where only how it judges has
+ * changed, its states go on.  Another model is not watched.
  *
  * Memory is that of one record, one snapshot, one model; however long the range. */
 #include <inttypes.h>
@@ -63,7 +64,7 @@ static void replay_drop_model(struct celltap_replay *replay)
     celltap_panel_free(replay->panel);
     celltap_stream_free(replay->stream);
     celltap_model_unref(replay->model);
-    celltap_journal_detector_free(replay->detector);
+    celltap_journal_detector_unref(replay->detector);
     alloc_free(replay->values);
     replay->panel = NULL;
     replay->detector = NULL;
@@ -273,14 +274,39 @@ static int replay_gone(struct celltap_replay *replay, uint64_t afresh,
                        replay->name, replay->held_from);
 }
 
+/* The frame's detector, in place of one that learns alike.  1; 0: it does not. */
+static int replay_tune(struct celltap_replay *replay, uint64_t detector_hash,
+                       struct celltap_journal_error *reterr)
+{
+    celltap_journal_detector *detector;
+    if (replay->detector == NULL || detector_hash == 0)
+        return 0;
+    int code = celltap_journal_load_detector(replay->files, replay->directory, detector_hash,
+                                             &detector, reterr);
+    if (code != 0)
+        return code;
+    if (!celltap_journal_detector_learns_as(detector, replay->detector)) {
+        celltap_journal_detector_unref(detector);
+        return 0;
+    }
+    celltap_journal_detector_unref(replay->detector);
+    replay->detector = detector;
+    replay->detector_hash = detector_hash;
+    code = celltap_journal_detector_tune(detector, replay->stream);
+    return code == 0 ? 1 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
+}
+
 /* The model and the detector that the frame is for. */
 static int replay_prepare_model(struct celltap_replay *replay,
                                 const struct celltap_journal_entry *entry,
                                 struct celltap_journal_error *reterr)
 {
-    if (replay->fixed_model || (replay->model != NULL && entry->model_hash == replay->model_hash &&
-                                entry->detector_hash == replay->detector_hash))
+    bool same = replay->model != NULL && entry->model_hash == replay->model_hash;
+    if (replay->fixed_model || (same && entry->detector_hash == replay->detector_hash))
         return 0;
+    int code = same ? replay_tune(replay, entry->detector_hash, reterr) : 0;
+    if (code != 0)
+        return code < 0 ? code : 0;
     return replay_load_model(replay, entry->model_hash, entry->detector_hash, reterr);
 }
 

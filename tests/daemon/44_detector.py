@@ -332,6 +332,90 @@ def test_reload_when_the_detector_changes_then_starts_over_else_goes_on():
               "after a recovery across the reload")
 
 
+def judged(plain, judging):
+    """{seq: (score, g, level, alarm)}, of verdicts by the default options and {seq: options from
+    then on}: the refractory rule and the alarms over again, in other words than the library's."""
+    options, memory, high, alarm, out = {}, 0, False, False, {}
+    for seq in sorted(plain):
+        options = dict(options, **judging.get(seq, {}))
+        _, g, level, _ = plain[seq]
+        level *= 2 / options.get("level_state", 2)
+        if seq > WARMUP:
+            memory *= 2 ** (-1 / options.get("refractory", 100))
+            high = level > (0.8 if high else 1)
+        score = g if g > 1.2 * memory else 0
+        memory = max(memory, score)
+        threshold = options.get("threshold", 2.7)
+        alarm = score >= threshold or high or (alarm and g >= threshold)
+        out[seq] = (score, g, level, float(alarm), threshold)
+    return out
+
+
+def take_judged(sub, got, last):
+    while last not in got:
+        for record in D.split(sub.receive())[1]:
+            got[record["seq"]] = verdict(record) + (record["threshold"],)
+
+
+def check_judged(got, wanted, what):
+    for seq, scores in got.items():
+        for mine, theirs in zip(scores, wanted[seq]):
+            assert abs(mine - theirs) <= 1e-9 * (1 + abs(theirs)), (what, seq, scores, wanted[seq])
+
+
+# Options of judging from these seq on: in the warm-up, at its end, and later, once by a restart.
+JUDGING = {1: {"threshold": 1.0}, 31: {"refractory": 5}, 61: {"threshold": 3.5},
+           101: {"level_state": 0.7, "threshold": 2.0}, 141: {"refractory": 500, "level_state": 0.4}}
+
+
+def test_reload_when_only_judging_changes_then_what_was_learnt_stays():
+    with tempfile.TemporaryDirectory() as folder, \
+            daemon_of(dict(JUDGING[1]), journal={"sync": "off", "snapshot_every": 50}) as daemon:
+        rows, got, options = series(23), {}, {}
+        wanted = judged(expected(folder, rows), JUDGING)
+        assert len({scores[3] for scores in wanted.values()}) == 2, "alarms and none"
+        sub = daemon.subscribe(daemon.url("scores"))
+        for t in range(0, N, 10):
+            options.update(JUDGING.get(t + 1, {}))
+            if t + 1 in JUDGING and t != 0:
+                daemon.write(config(daemon, options, journal={"sync": "off"}))
+                if t != 100:
+                    reply = daemon.control("reload")
+                    assert any("1 go on" in line for line in reply["changes"]), reply
+            if t in (50, 70, 100, 120, 160):
+                sub.close()
+                kill_and_start(daemon)
+                sub = daemon.subscribe(daemon.url("scores"))
+            if t in (80, 150):
+                daemon.control("snapshot")
+            send(daemon, frames("s", rows[t:t + 10], t))
+            take_judged(sub, got, t + 10)
+        sub.close()
+        check_judged(got, wanted, "live")
+        for first, last in ((1, N), (25, 35), (61, 61), (100, 145), (150, N)):
+            out = celltap.run("replay", "s", "%d..%d" % (first, last), "--scores", "--control",
+                              daemon.url("control")).out
+            for seq, scores in scores_of(out).items():
+                cases.same(scores, got[seq][:4], ("replay", seq))
+
+
+def test_reload_when_frames_wait_for_a_warm_up_then_each_is_judged_as_the_journal_says():
+    with daemon_of(journal={"sync": "off", "snapshot_every": 10**6}) as daemon:
+        rows, got = series(24), {}
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            for t in range(0, N, 50):
+                daemon.write(config(daemon, {"threshold": 1.0 + t / 100},
+                                    journal={"sync": "off"}))
+                with sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
+                    D.feed(req, frames("s", rows[t:t + 50], t))
+                cases.same(daemon.control("reload")["ok"], True, "reload")
+            take_judged(sub, got, N)
+        cases.same(sorted(got), list(range(1, N + 1)), "seqs")
+        out = celltap.run("replay", "s", "..", "--scores", "--control", daemon.url("control")).out
+        for seq, scores in scores_of(out).items():
+            cases.same(scores, got[seq][:4], ("replay", seq))
+
+
 def test_journal_off_then_scores_all_the_same():
     with tempfile.TemporaryDirectory() as folder, daemon_of(journal="off") as daemon:
         rows = series(14)

@@ -403,7 +403,7 @@ START_TEST(test_frames_that_wait_when_too_many_then_no_more_are_taken)
 }
 END_TEST
 
-START_TEST(test_frames_that_wait_when_a_reload_changes_the_detector_then_they_go)
+START_TEST(test_frames_that_wait_when_a_reload_changes_what_is_learnt_then_they_go)
 {
     static struct world world, other;
     struct serving **servings;
@@ -412,8 +412,10 @@ START_TEST(test_frames_that_wait_when_a_reload_changes_the_detector_then_they_go
     for (size_t i = 0; i < WARMUP + 5; i++)
         ck_assert(feed_one(world.engine));
     world_init(&other, 97);
-    for (int same = 1; same >= 0; same--) {
-        other.conf->models[0].detector.threshold = same ? 2.7 : 3;
+    for (int same = 2; same >= 0; same--) {
+        struct conf_detector *detector = &other.conf->models[0].detector;
+        detector->threshold = same == 2 ? 2.7 : 3; /* of judging */
+        detector->smooth_given = same == 0;
         ck_assert_int_eq(serving_load_all(other.conf, on_fault, NULL, &servings), 0);
         ck_assert_int_eq(engine_replace(world.engine, servings, 1, 100, &change), 0);
         ck_assert_uint_eq(change.n_late, same ? 0 : 5);
@@ -435,7 +437,7 @@ int main(void)
     const TTest *const tests[] = {
         test_frames_that_wait_when_anything_happens_then_scores_are_those_of_the_library,
         test_frames_that_wait_when_too_many_then_no_more_are_taken,
-        test_frames_that_wait_when_a_reload_changes_the_detector_then_they_go,
+        test_frames_that_wait_when_a_reload_changes_what_is_learnt_then_they_go,
         NULL,
     };
     return suite_run("engine_warm", tests, 60);

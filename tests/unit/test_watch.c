@@ -295,6 +295,78 @@ START_TEST(test_watch_when_it_changes_while_it_is_warmed_up_then_is_as_if_it_had
 }
 END_TEST
 
+START_TEST(test_tune_when_anywhere_in_the_warm_up_then_as_if_from_the_beginning)
+{
+    static struct celltap_score scores[SERIES], others[SERIES];
+    static const size_t whens[] = {0, 30, WARMUP};
+    celltap_model *model;
+    make_series(14);
+    ck_assert_int_eq(celltap_model_reservoir(CHANNELS + 2, UNITS, &model), 0);
+    struct celltap_detector_options options = options_of(model, WARMUP);
+    options.threshold = 1.1;
+    options.level_state = 0.5;
+    options.level_error = 0.4;
+    options.refractory = 7;
+    options.forget = 50;
+    for (size_t i = 0; i < 2 * sizeof whens / sizeof *whens; i++) {
+        struct sight sight, other;
+        celltap_warmup *warmup = NULL;
+        sight_of(&sight, model, &options);
+        sight_init(&other);
+        sight_run(&sight, 0, SERIES, scores);
+        sight_run(&other, 0, whens[i / 2], others);
+        /* The second time somebody ends the warm-up who began before. */
+        if (whens[i / 2] == WARMUP && i % 2 == 1)
+            ck_assert_int_eq(celltap_warmup_new(other.stream, &warmup), 0);
+        ck_assert_int_eq(celltap_detector_tune(celltap_stream_detector(other.stream), &options), 0);
+        if (warmup != NULL) {
+            celltap_warmup_run(warmup, SIZE_MAX);
+            ck_assert_int_eq(celltap_warmup_end(warmup, other.stream), 0);
+        }
+        celltap_warmup_free(warmup);
+        sight_run(&other, whens[i / 2], SERIES, others);
+        assert_same(scores, others, WARMUP, SERIES);
+        sight_done(&sight);
+        sight_done(&other);
+    }
+    celltap_model_unref(model);
+}
+END_TEST
+
+START_TEST(test_tune_when_it_has_learnt_then_only_judging_changes)
+{
+    static struct celltap_score scores[SERIES], others[SERIES];
+    struct sight sight, other;
+    size_t n_fewer = 0;
+    make_series(15);
+    sight_init(&sight);
+    sight_init(&other);
+    sight_run(&sight, 0, SERIES, scores);
+    sight_run(&other, 0, 100, others);
+    celltap_detector *detector = celltap_stream_detector(other.stream);
+    struct celltap_detector_options options = *celltap_detector_get_options(detector);
+    options.threshold = 31;
+    uint64_t state = sight_state(&other);
+    ck_assert_int_eq(celltap_detector_tune(detector, &options), CELLTAP_EINVAL);
+    options.threshold = 29;
+    options.warmup = 3; /* of learning: not looked at */
+    options.smooth = 1;
+    ck_assert_int_eq(celltap_detector_tune(detector, &options), 0);
+    ck_assert(celltap_detector_get_options(detector)->smooth > 1);
+    ck_assert_uint_eq(celltap_detector_get_options(detector)->warmup, WARMUP);
+    ck_assert_uint_eq(sight_state(&other), state);
+    sight_run(&other, 100, SERIES, others);
+    for (size_t t = 100; t < SERIES; t++) {
+        ck_assert(scores[t].g == others[t].g && scores[t].score == others[t].score);
+        ck_assert(others[t].event == (others[t].score >= 29));
+        n_fewer += scores[t].event && !others[t].event;
+    }
+    ck_assert_uint_gt(n_fewer, 0);
+    sight_done(&sight);
+    sight_done(&other);
+}
+END_TEST
+
 /* ---- batch, kernel ------------------------------------------------------------------------- */
 
 #define PANEL 64
@@ -429,20 +501,20 @@ START_TEST(test_watch_when_bytes_are_of_others_then_nothing_changes)
         size_t n = celltap_stream_save_bytes(sight.stream);
         unsigned char *bytes = malloc(n);
         celltap_stream_save(sight.stream, bytes);
-        for (size_t i = 0; i < 6; i++) {
-            struct celltap_detector_options options = options_of(sight.model, WARMUP);
-            double *const numbers[] = {&options.threshold,   &options.level_state,
-                                       &options.level_error, &options.smooth,
+        for (size_t i = 0; i < 7; i++) {
+            struct celltap_detector_options options = options_of(sight.model, WARMUP + (i == 6));
+            double *const numbers[] = {&options.smooth,      &options.threshold,
+                                       &options.level_state, &options.level_error,
                                        &options.refractory,  &options.forget};
-            *numbers[i] += 1;
+            if (i < 6)
+                *numbers[i] += 1;
             sight_of(&other, sight.model, &options);
-            assert_refuses(&other, bytes, n);
+            if (i == 0 || i == 6)
+                assert_refuses(&other, bytes, n);
+            else /* of judging alone */
+                ck_assert_int_eq(celltap_stream_load(other.stream, bytes, n), 0);
             sight_done(&other);
         }
-        struct celltap_detector_options options = options_of(sight.model, WARMUP + 1);
-        sight_of(&other, sight.model, &options);
-        assert_refuses(&other, bytes, n);
-        sight_done(&other);
         for (size_t cut = 0; cut < n; cut += cut < 200 ? 1 : 97)
             assert_refuses(&sight, bytes, cut);
         ck_assert_int_eq(celltap_stream_new(sight.model, &plain), 0);
@@ -653,6 +725,8 @@ int main(void)
         test_watch_when_warming_up_then_the_network_is_stepped_with_what_is_known_by_then,
         test_watch_when_the_warm_up_is_ended_beside_then_bits_are_the_same,
         test_watch_when_it_changes_while_it_is_warmed_up_then_is_as_if_it_had_not_been,
+        test_tune_when_anywhere_in_the_warm_up_then_as_if_from_the_beginning,
+        test_tune_when_it_has_learnt_then_only_judging_changes,
         test_watch_when_stepped_together_then_bits_are_those_of_each_alone,
         test_watch_when_kernels_differ_then_bits_are_the_same,
         test_watch_when_saved_and_loaded_in_any_phase_then_goes_on_the_same,
