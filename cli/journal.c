@@ -1,37 +1,27 @@
 /* journal.c - celltap journal ls, verify, export: what a journal holds, and whether it is whole.
  *
  *     ls       a line per stream: model, seq and time from .. to, frames
- *     verify   every byte of every segment, snapshot, model and detector;
- *              --cut: from the first fault on it goes
+ *     verify   every byte of every file                    (journal_verify.c)
  *     export   a stream's frames as csv
- *
- * Only `verify --cut` writes, and only while no daemon holds the journal's lock. */
-#include <dirent.h>
+ */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include "cli/command.h"
 #include "cli/digits.h"
-#include "cli/opts.h"
+#include "cli/journal.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
-#include "lib/celltap_journal.h"
-
-#define JOURNAL_DEFAULT "/var/lib/celltap/journal"
 
 struct journal_options {
     const char *journal, *output;
-    bool cut;
 };
 
-static const struct command journal_ls, journal_verify, journal_export;
+static const struct command journal_ls, journal_export;
 
 static int journal_say(const struct celltap_journal_error *error)
 {
@@ -108,10 +98,8 @@ static void journal_print(const struct journal_streams *streams)
     }
 }
 
-/* Calls visit for every entry.  0, or a code of celltap.h; 1: visit wanted no more. */
-static int journal_each(const char *directory, struct celltap_journal_error *reterr,
-                        int (*visit)(void *arg, const struct celltap_journal_entry *entry),
-                        void *arg)
+int journal_each(const char *directory, struct celltap_journal_error *reterr,
+                 int (*visit)(void *arg, const struct celltap_journal_entry *entry), void *arg)
 {
     celltap_journal_reader *reader;
     struct celltap_journal_entry entry;
@@ -157,145 +145,6 @@ static int journal_ls_run(int argc, char **argv)
     free(streams.list);
     stop_die();
     return code == 0 ? COMMAND_OK : journal_say(&error);
-}
-
-/* ---- verify -------------------------------------------------------------------------------- */
-
-static void journal_on_verify(void *arg, uint64_t n_bytes)
-{
-    progress_show(arg, n_bytes >> 20, n_bytes);
-}
-
-/* *ret_synced: the newest whole snapshot's position.  Returns how many are not whole. */
-static size_t journal_snapshots(const char *directory, const struct celltap_journal_list *list,
-                                uint64_t *ret_synced)
-{
-    size_t n_bad = 0;
-    for (size_t i = 0; i < list->n_snapshots; i++) {
-        celltap_snapshot *snapshot;
-        struct celltap_journal_error error;
-        if (celltap_snapshot_load(celltap_files_posix(), directory, list->snapshots[i], &snapshot,
-                                  &error) == 0) {
-            *ret_synced = celltap_snapshot_position(snapshot);
-            celltap_snapshot_free(snapshot);
-        } else {
-            say_error("%s", error.text);
-            n_bad++;
-        }
-    }
-    return n_bad;
-}
-
-/* A model or detector that is kept: whether it is the file of its name.  Other files are. */
-static bool journal_kept_is_whole(const char *directory, const char *name)
-{
-    const struct celltap_files *files = celltap_files_posix();
-    struct celltap_journal_error error;
-    celltap_journal_detector *detector;
-    celltap_model *model;
-    char *end;
-    int code = 0;
-    uint64_t hash = strtoull(name, &end, 16);
-    if (end == name + 16 && strcmp(end, ".onnx") == 0) {
-        code = celltap_journal_load_model(files, directory, hash, &model, &error);
-        if (code == 0)
-            celltap_model_unref(model);
-    } else if (end == name + 16 && strcmp(end, ".detector") == 0) {
-        code = celltap_journal_load_detector(files, directory, hash, &detector, &error);
-        if (code == 0)
-            celltap_journal_detector_unref(detector);
-    }
-    if (code != 0)
-        say_error("%s", error.text);
-    return code == 0;
-}
-
-/* Returns how many are not whole. */
-static size_t journal_kept(const char *directory)
-{
-    size_t n_bad = 0;
-    const struct dirent *entry;
-    DIR *list = opendir(directory);
-    while (list != NULL && (entry = readdir(list)) != NULL)
-        n_bad += !journal_kept_is_whole(directory, entry->d_name);
-    if (list != NULL)
-        closedir(list);
-    return n_bad;
-}
-
-/* The lock that a daemon holds.  A descriptor, or -1 and said. */
-static int journal_lock(const char *directory)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/lock", directory);
-    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
-        return lock;
-    if (lock >= 0) {
-        close(lock);
-        say_error("a celltapd writes to %s; stop it first", directory);
-    } else {
-        say_error("%s: %s", path, strerror(errno));
-    }
-    return -1;
-}
-
-static int journal_cut(const char *directory, const struct celltap_journal_check *check)
-{
-    struct celltap_journal_error error;
-    int lock = journal_lock(directory);
-    if (lock < 0)
-        return COMMAND_FAILED;
-    int code = celltap_journal_cut(celltap_files_posix(), directory, check->end, &error);
-    close(lock);
-    if (code != 0)
-        return journal_say(&error);
-    printf("%s: cut at position %" PRIu64 "; %" PRIu64 " bytes are gone\n", directory, check->end,
-           check->n_behind);
-    return COMMAND_OK;
-}
-
-static int journal_verdict(const struct journal_options *options,
-                           const struct celltap_journal_check *check, size_t n_bad)
-{
-    char a[32], b[32], c[32];
-    printf("%s: %s records with %s entries in %s bytes, %" PRIu64 " segments\n", options->journal,
-           progress_thousands(check->n_records, a), progress_thousands(check->n_frames, b),
-           progress_thousands(check->n_bytes, c), check->n_segments);
-    if (check->health != CELLTAP_JOURNAL_WHOLE) {
-        bool torn = check->health == CELLTAP_JOURNAL_TORN;
-        fflush(stdout);
-        if (!options->cut)
-            say_error("%s: %016" PRIx64 ".seg, offset %" PRIu64 ": %s; %s",
-                      torn ? "torn" : "damaged", check->bad_segment, check->bad_offset,
-                      check->reason,
-                      torn ? "the next start cuts it off" : "--cut cuts the journal off there");
-        return options->cut ? journal_cut(options->journal, check) : COMMAND_FAILED;
-    }
-    return n_bad == 0 ? COMMAND_OK : COMMAND_FAILED;
-}
-
-static int journal_verify_run(int argc, char **argv)
-{
-    struct journal_options options = {.journal = JOURNAL_DEFAULT};
-    struct celltap_journal_error error;
-    struct celltap_journal_list list;
-    struct celltap_journal_check check = {0};
-    struct progress progress;
-    uint64_t synced = 0;
-    int code = opts_parse(&journal_verify, argc, argv, &options, NULL);
-    if (code != OPTS_RUN)
-        return code;
-    if (celltap_journal_list(celltap_files_posix(), options.journal, &list, &error) != 0)
-        return journal_say(&error);
-    size_t n_bad = journal_snapshots(options.journal, &list, &synced);
-    celltap_journal_list_done(&list);
-    n_bad += journal_kept(options.journal);
-    progress_start(&progress, "MiB", 0, PROGRESS_SILENT);
-    code = celltap_journal_check(celltap_files_posix(), options.journal, synced, journal_on_verify,
-                                 &progress, &check, &error);
-    progress_clear(&progress);
-    return code == 0 ? journal_verdict(&options, &check, n_bad) : journal_say(&error);
 }
 
 /* ---- export -------------------------------------------------------------------------------- */
@@ -385,23 +234,9 @@ static int journal_export_run(int argc, char **argv)
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-#define JOURNAL_ROW                                                                                \
-    {                                                                                              \
-        .name = "journal", .kind = OPTS_TEXT, .value = "DIR",                                      \
-        .offset = offsetof(struct journal_options, journal),                                       \
-        .sentence = "where it lies (/var/lib/celltap/journal)"                                     \
-    }
-
-static const struct opts_row LS_ROWS[] = {JOURNAL_ROW};
-static const struct opts_row VERIFY_ROWS[] = {
-    JOURNAL_ROW,
-    {.name = "cut",
-     .kind = OPTS_FLAG,
-     .offset = offsetof(struct journal_options, cut),
-     .sentence = "takes away all from the first fault on"},
-};
+static const struct opts_row LS_ROWS[] = {JOURNAL_ROW(struct journal_options)};
 static const struct opts_row EXPORT_ROWS[] = {
-    JOURNAL_ROW,
+    JOURNAL_ROW(struct journal_options),
     {.name = "output",
      .letter = 'o',
      .kind = OPTS_TEXT,
@@ -419,15 +254,6 @@ static const struct command journal_ls = {
     .n_rows = 1,
     .run = journal_ls_run,
 };
-static const struct command journal_verify = {
-    .name = "journal verify",
-    .arguments = "[--journal DIR] [--cut]",
-    .sentence = "Whether every byte is as it was written.",
-    .example = "  celltap journal verify\n",
-    .rows = VERIFY_ROWS,
-    .n_rows = 2,
-    .run = journal_verify_run,
-};
 static const struct command journal_export = {
     .name = "journal export",
     .arguments = "STREAM [-o FILE.csv]",
@@ -441,7 +267,8 @@ static const struct command journal_export = {
 
 static int journal_run(int argc, char **argv)
 {
-    static const struct command *const actions[] = {&journal_ls, &journal_verify, &journal_export};
+    static const struct command *const actions[] = {&journal_ls, &journal_verify_command,
+                                                    &journal_export};
     static const char *const names[] = {"ls", "verify", "export"};
     for (size_t i = 0; argc > 1 && i < 3; i++)
         if (strcmp(argv[1], names[i]) == 0)
@@ -454,7 +281,7 @@ static int journal_run(int argc, char **argv)
 
 /* For --help alone: the actions have options of their own. */
 static const struct opts_row JOURNAL_ROWS[] = {
-    JOURNAL_ROW,
+    JOURNAL_ROW(struct journal_options),
     {.name = "cut",
      .kind = OPTS_FLAG,
      .sentence = "verify: takes away all from the first fault on"},

@@ -221,6 +221,26 @@ def test_verify_when_a_kept_file_is_damaged_then_told():
                 file.write(byte)
 
 
+def test_verify_when_a_kept_file_is_missing_then_told_once():
+    with daemon_of(journal={"segment_bytes": 4096}) as daemon:
+        for stream in ("a", "b"):
+            send(daemon, frames(stream, series(22)[:80]))
+        daemon.control("snapshot")
+        journal = os.path.join(daemon.directory, "journal")
+        verify = ("journal", "verify", "--journal", journal)
+        for name in [name for name in os.listdir(journal) if name.endswith((".detector", ".onnx"))]:
+            path = os.path.join(journal, name)
+            if name[:16] not in celltap.run("journal", "ls", "--journal", journal).out \
+                    and name.endswith(".onnx"):
+                continue  # kept for a model that no stream has
+            os.rename(path, path + ".away")
+            lines = celltap.run(*verify, check=1).err.splitlines()
+            cases.same(len(lines), 1, lines)
+            assert name in lines[0] and "cannot be replayed" in lines[0], lines
+            os.rename(path + ".away", path)
+        cases.same(celltap.run(*verify).err, "", "all there again")
+
+
 def scores_of(text):
     lines = [line.split(",") for line in text.splitlines()[1:]]
     return {int(line[0]): tuple(float(cell) for cell in line[2:]) for line in lines}
