@@ -121,6 +121,7 @@ struct conf_journal {
 };
 
 #define CONF_THREADS_MAX 64
+#define CONF_TAPS_MAX    48
 
 struct conf {
     char *path; /* of the file it was read from */

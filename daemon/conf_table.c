@@ -293,9 +293,9 @@ static const struct conf_option root_options[] = {
      .fallback = "[{name: activations}, {name: scores, kind: scores}, "
                  "{name: anomalies, kind: anomalies}]",
      .example = "[{name: activations}]",
-     .max = 64,
+     .max = CONF_TAPS_MAX,
      .section = &tap_section,
-     .sentence = "What is published where; [] for none but those that clients open."},
+     .sentence = "What is published where; [] for none but those that clients open, up to 16 besides."},
     {.key = "control",
      .type = CONF_TYPE_SECTION,
      .fallback = "{}",

@@ -39,7 +39,6 @@ static void plan_move_tap(struct reload_plan *plan, struct tap *tap, struct tap 
     old->owned = NULL;
     tap->before = tap_counts(old);
     tap->alone_since_ms = old->alone_since_ms;
-    tap->had_subscriber = old->had_subscriber;
     plan_commit_sock(tap->sock, plan);
     plan_unlisten(tap->sock, &old->conf->listen, &tap->conf->listen);
 }

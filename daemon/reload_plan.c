@@ -111,10 +111,6 @@ static void plan_taps(struct reload_plan *plan)
         reload_fault(plan, "out of memory");
         return;
     }
-    if (plan->conf->n_taps + taps_n_dynamic(taps) > TAPS_MAX) {
-        reload_fault(plan, "there are too many taps; remove some");
-        return;
-    }
     for (size_t i = 0; i < plan->conf->n_taps; i++) {
         struct tap *old = taps_find(taps, plan->conf->taps[i].name);
         if (old != NULL && old->owned != NULL)

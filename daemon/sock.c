@@ -90,6 +90,7 @@ static void sock_on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
     } else if (event == NNG_PIPE_EV_ADD_POST && ix < sock->n_entered) {
         sock->peers[ix].counted = true;
         atomic_fetch_add(&sock->n_peers, 1);
+        atomic_store(&sock->had_peer, true);
     } else if (event == NNG_PIPE_EV_REM_POST && ix < sock->n_entered) {
         sock_peer_leave(sock, ix);
     }
@@ -101,6 +102,11 @@ static void sock_on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 size_t sock_n_peers(const struct sock *sock)
 {
     return atomic_load_explicit(&sock->n_peers, memory_order_relaxed);
+}
+
+bool sock_had_peer(const struct sock *sock)
+{
+    return atomic_load(&sock->had_peer);
 }
 
 void sock_refuse(struct sock *sock)

@@ -89,6 +89,7 @@ bool sock_is_drained(struct sock *sock, uint64_t stalled_ms);
 
 /* Peers that are connected now.  Any thread. */
 size_t sock_n_peers(const struct sock *sock);
+bool sock_had_peer(const struct sock *sock); /* ever, however briefly */
 
 /* ---- listeners ---------------------------------------------------------------------------- */
 

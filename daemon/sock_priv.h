@@ -55,6 +55,7 @@ struct sock {
     void *arg;
     struct sock_listener *listeners; /* owned; the loop's thread only */
     atomic_size_t n_peers;
+    atomic_bool had_peer; /* ever */
     atomic_bool refuses;
     pthread_mutex_t lock; /* guards all below */
     size_t n_entered;

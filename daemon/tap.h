@@ -42,7 +42,6 @@ struct tap {
     size_t n_shards;
     struct tap_counts before; /* of the tap whose socket this one has taken over */
     uint64_t alone_since_ms;  /* dynamic: since when it has no subscriber; 0: it has */
-    bool had_subscriber;
     const char *control; /* of taps.h: for the command that replays; NULL: there is no journal */
 };
 

@@ -153,13 +153,13 @@ void taps_done(struct taps *taps)
 static bool tap_is_unwanted(struct tap *tap, uint64_t now_ms)
 {
     if (sock_n_peers(tap->sock) > 0) {
-        tap->had_subscriber = true;
         tap->alone_since_ms = 0;
         return false;
     }
     if (tap->alone_since_ms == 0)
         tap->alone_since_ms = now_ms;
-    return now_ms - tap->alone_since_ms >= (tap->had_subscriber ? TAPS_LEFT_MS : TAPS_NEVER_MS);
+    return now_ms - tap->alone_since_ms >=
+           (sock_had_peer(tap->sock) ? TAPS_LEFT_MS : TAPS_NEVER_MS);
 }
 
 void taps_expire(struct taps *taps, uint64_t now_ms)

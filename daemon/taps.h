@@ -10,8 +10,9 @@
 
 #include "daemon/tap.h"
 
-#define TAPS_MAX         64 /* bits of stream->taps */
-#define TAPS_DYNAMIC_MAX 16 /* of them, opened by request */
+#define TAPS_DYNAMIC_MAX 16 /* opened by request */
+#define TAPS_MAX         (CONF_TAPS_MAX + TAPS_DYNAMIC_MAX)
+_Static_assert(TAPS_MAX <= 64, "bits of stream->taps");
 
 #define TAPS_LEFT_MS  5000  /* a tap by request ends so long after its last subscriber */
 #define TAPS_NEVER_MS 30000 /* ... and so long after nobody came */
@@ -33,7 +34,7 @@ struct engine_sink taps_sink(struct taps *taps);
 /* There is a journal, and control listens there: so anomalies tell the command that replays. */
 void taps_set_replay(struct taps *taps, const struct conf_texts *control_listen);
 
-/* Takes a tap over.  -1: there are TAPS_MAX (or TAPS_DYNAMIC_MAX by request). */
+/* Takes a tap over.  -1: there are TAPS_DYNAMIC_MAX by request. */
 int taps_add(struct taps *taps, struct tap *tap);
 struct tap *taps_find(const struct taps *taps, const char *name);
 size_t taps_n_dynamic(const struct taps *taps);

@@ -170,11 +170,11 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
 
 
 def test_check_of_more_taps_than_there_can_be_then_how_many(folder):
-    for n, expected in ((64, 0), (65, 78)):
+    for n, expected in ((48, 0), (49, 78)):
         path = write(folder, "c.yaml", "runtime_dir: %s\nmodels: [{name: m, file: '%s'}]\ntaps: [%s]\n"
                      % (folder, MODEL, ", ".join("{name: t%d}" % i for i in range(n))))
         code, _, err = celltapd("--config", path, "--check")
-        assert code == expected and (code == 0 or "at most 64" in err), (code, err)
+        assert code == expected and (code == 0 or "at most 48" in err), (code, err)
 
 
 def test_check_of_more_channels_than_the_builtin_takes_then_how_many(folder):

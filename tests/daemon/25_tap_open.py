@@ -54,6 +54,7 @@ def test_tap_when_closed_by_request_then_gone_with_its_socket():
 
 def test_tap_when_its_last_subscriber_has_left_then_ends_after_5_s_and_not_before():
     with D.Daemon() as daemon:
+        sp.Sub(daemon.control("tap.open")["url"]).close()  # gone before the loop looks
         opened = daemon.control("tap.open")
         one, two = daemon.subscribe(opened["url"]), daemon.subscribe(opened["url"])
         one.close()
@@ -61,7 +62,7 @@ def test_tap_when_its_last_subscriber_has_left_then_ends_after_5_s_and_not_befor
         D.wait_until(lambda: time.monotonic() > left + 3 and names(daemon), "3 s with the other")
         two.close()
         left = time.monotonic()
-        D.wait_until(lambda: not names(daemon), "the end of the tap")
+        D.wait_until(lambda: not names(daemon), "the end of both taps")
         assert 4.5 < time.monotonic() - left < 8 * D.SLOW, time.monotonic() - left
         assert not os.path.exists(opened["url"][len("ipc://"):])
 
@@ -73,6 +74,21 @@ def test_taps_when_there_are_too_many_then_an_error_until_one_is_closed():
         assert "close one" in daemon.control("tap.open")["error"]
         daemon.control("tap.close", name=opened[7])
         assert daemon.control("tap.open")["name"] not in opened
+
+
+def test_taps_when_the_configuration_has_all_it_can_then_there_is_room_for_requests():
+    with D.Daemon(start=False) as daemon:
+        taps = [{"name": "t%d" % i, "listen": [daemon.url("t%d" % i)]} for i in range(48)]
+        daemon.write(daemon.default(taps=taps))
+        daemon.start()
+        opened = [daemon.control("tap.open") for _ in range(16)]
+        assert "close one" in daemon.control("tap.open")["error"]
+        cases.same(daemon.control("reload").get("error"), None)
+        with daemon.subscribe(opened[15]["url"]) as last, sp.Req(daemon.url("ack")) as req, \
+                daemon.subscribe(daemon.url("t47")) as own:
+            D.feed(req, [D.frame("a", [1, 2, 3])])
+            for sub in (last, own):
+                assert D.split(sub.receive())[1], "records"
 
 
 def test_tap_when_asked_for_wrongly_then_one_line_says_so():
