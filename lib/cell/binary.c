@@ -21,7 +21,7 @@ static void binary_step(const struct cell *cell, const struct cell_columns *colu
         for (size_t i = 0, input_ix = 0; i < 2; i++)
             operands[i] = binary->constant[i] != NULL ? binary->constant[i]
                                                       : column + cell->in_at[input_ix++];
-        kernel->binary[binary->operator](operands[0], operands[1], column + cell->out_at[0],
+        kernel->binary[binary->operator](operands[0], operands[1], column + cell->out_at,
                                          cell->out_sizes[0]);
     }
 }

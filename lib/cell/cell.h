@@ -3,7 +3,7 @@
  *     panel   activations[n_columns][stride]     column = one stream's timestep, all layers'
  * tensors streams states[n_columns] -> h, c          what a layer keeps between timesteps
  *
- *     cell    in_at[]  --step-->  out_at[]       offsets into a column, the same for all columns
+ *     cell    in_at[]  --step-->  out_at         offsets into a column, the same for all columns
  *             state_at                           offset into a stream's states
  *
  * A cell is made from weights in ONNX's layout, which it packs for the kernels and does not keep;
@@ -51,7 +51,7 @@ struct cell {
     size_t *in_at;          /* [n_inputs] offsets into a column; owned by the cell */
     size_t n_outputs;       /* tensors written, at most CELL_TENSORS_MAX */
     size_t out_sizes[CELL_TENSORS_MAX];
-    size_t out_at[CELL_TENSORS_MAX];
+    size_t out_at;        /* offset of the first into a column; the others follow, each padded */
     size_t n_states;      /* floats kept between timesteps, padded; 0: none */
     size_t state_at;      /* offset into a stream's states */
     const float *initial; /* [n_states] the states of a fresh stream; owned; NULL: zeros */

@@ -38,7 +38,7 @@ static inline struct kernel_panel cell_base_panel(const struct cell *cell,
                                                   const struct cell_columns *columns)
 {
     return (struct kernel_panel){columns->n_columns, columns->activations, columns->stride,
-                                 columns->states,    cell->state_at,       cell->in_at,
+                                 columns->states,    cell->state_at,       cell->in_at[0],
                                  cell->out_at};
 }
 

@@ -5,6 +5,8 @@
  *
  * The two ONNX biases are summed here, but for those of the candidate n with linear_before_reset 1,
  * whose Rbh is multiplied by r. */
+#include <math.h>
+
 #include "lib/base/alloc.h"
 #include "lib/cell/cell_base.h"
 #include "lib/celltap.h"
@@ -80,6 +82,8 @@ int gru_new(const struct gru_spec *spec, struct cell **ret_cell)
         .g = cell_base_activation(spec->g),
         .clip = spec->clip,
         .linear_before_reset = spec->linear_before_reset,
+        .usual =
+            spec->f.function == CELL_SIGMOID && spec->g.function == CELL_TANH && isinf(spec->clip),
     };
     float *weights = gru->base.floats;
     if (spec->linear_before_reset)

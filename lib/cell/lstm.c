@@ -3,6 +3,8 @@
  *     floats:  | weights [H/8][X+H][4][8] | bias [H/8][4][8] | peepholes [3][H] | h0 c0 |
  *
  * The two ONNX biases are summed here.  Gates stay in ONNX's order i o f c. */
+#include <math.h>
+
 #include "lib/base/alloc.h"
 #include "lib/cell/cell_base.h"
 #include "lib/celltap.h"
@@ -51,6 +53,9 @@ static void lstm_pack(struct lstm *lstm, const struct lstm_spec *spec, float *we
         .h = cell_base_activation(spec->h),
         .clip = spec->clip,
         .input_forget = spec->input_forget,
+        .usual = spec->f.function == CELL_SIGMOID && spec->g.function == CELL_TANH &&
+                 spec->h.function == CELL_TANH && isinf(spec->clip) && spec->P == NULL &&
+                 !spec->input_forget,
     };
 }
 

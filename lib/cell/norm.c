@@ -20,7 +20,7 @@ static void norm_step(const struct cell *cell, const struct cell_columns *column
         float *column = columns->activations + c * columns->stride;
         for (size_t o = 0; o < norm->outer; o++)
             kernel->norm(column + cell->in_at[0] + o * norm->n,
-                         column + cell->out_at[0] + o * norm->n, norm->n, norm->epsilon,
+                         column + cell->out_at + o * norm->n, norm->n, norm->epsilon,
                          norm->scale, norm->bias);
     }
 }

@@ -16,7 +16,7 @@ static void reduce_step(const struct cell *cell, const struct cell_columns *colu
     const struct kernel *kernel = kernel_pick();
     for (size_t c = 0; c < columns->n_columns; c++) {
         const float *x = columns->activations + c * columns->stride + cell->in_at[0];
-        float *y = columns->activations + c * columns->stride + cell->out_at[0];
+        float *y = columns->activations + c * columns->stride + cell->out_at;
         for (size_t o = 0; o < reduce->outer; o++)
             for (size_t i = 0; i < reduce->inner; i++)
                 kernel->reduce[reduce->reduction](x + o * reduce->n * reduce->inner + i,

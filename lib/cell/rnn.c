@@ -3,6 +3,8 @@
  *     floats:  | W and R as rows | bias | h0 |
  *
  * The two ONNX biases are summed here. */
+#include <math.h>
+
 #include "lib/base/alloc.h"
 #include "lib/cell/cell_base.h"
 #include "lib/celltap.h"
@@ -41,6 +43,7 @@ int rnn_new(const struct rnn_spec *spec, struct cell **ret_cell)
         .rows = {cell_n_vectors(H), X + H, weights, bias},
         .f = cell_base_activation(spec->f),
         .clip = spec->clip,
+        .usual = spec->f.function == CELL_TANH && isinf(spec->clip),
     };
     cell_base_input(&rnn->base, X);
     cell_base_output(&rnn->base, H);

@@ -25,7 +25,7 @@ static void select_step(const struct cell *cell, const struct cell_columns *colu
         for (size_t r = 0; r < select->n_runs; r++) {
             const struct select_run *run = &select->runs[r];
             const float *from = column + cell->in_at[run->input_ix] + run->from;
-            float *to = column + cell->out_at[0] + run->to;
+            float *to = column + cell->out_at + run->to;
             if (run->n == 1)
                 *to = *from;
             else

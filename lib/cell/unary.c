@@ -14,7 +14,7 @@ static void unary_step(const struct cell *cell, const struct cell_columns *colum
     const struct kernel *kernel = kernel_pick();
     for (size_t c = 0; c < columns->n_columns; c++) {
         float *column = columns->activations + c * columns->stride;
-        kernel->unary[activation->function](column + cell->in_at[0], column + cell->out_at[0],
+        kernel->unary[activation->function](column + cell->in_at[0], column + cell->out_at,
                                             cell->out_sizes[0], activation->alpha,
                                             activation->beta);
     }

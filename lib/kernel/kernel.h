@@ -92,15 +92,20 @@ struct kernel_activation {
 /* ---- where a step finds its numbers -------------------------------------------------------- */
 
 /* Memory is aligned to 64 bytes and strides and offsets are multiples of 16 floats.  A tensor of n
- * floats owns as many as make whole vectors; what stands behind the n-th does not matter. */
+ * floats owns kernel_padded(n); what stands behind the n-th does not matter. */
+static inline size_t kernel_padded(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
 struct kernel_panel {
     size_t n_columns;
     float *activations;   /* [n_columns][stride] */
     size_t stride;        /* floats */
     float *const *states; /* [n_columns] */
     size_t state_at;      /* offset into a stream's states */
-    const size_t *in_at;  /* offsets into a column */
-    const size_t *out_at; /* offsets into a column */
+    size_t in_at;         /* offset into a column */
+    size_t out_at;        /* likewise, of the first output; the others follow, each padded */
 };
 
 /* ---- packed weights ------------------------------------------------------------------------ */
@@ -142,6 +147,7 @@ struct kernel_lstm {
     struct kernel_activation f, g, h;
     float clip; /* INFINITY: none */
     bool input_forget;
+    bool usual; /* sigmoid, tanh, tanh, and none of clip, peepholes and input_forget */
 };
 
 /* linear_before_reset: weights [H/8][X+H][3][8], the gates z r n side by side; bias: [H/8][4][8],
@@ -154,6 +160,7 @@ struct kernel_gru {
     struct kernel_activation f, g;
     float clip;
     bool linear_before_reset;
+    bool usual; /* sigmoid, tanh, no clip */
 };
 
 /* state: h; output: h. */
@@ -162,6 +169,7 @@ struct kernel_rnn {
     struct kernel_rows rows;
     struct kernel_activation f;
     float clip;
+    bool usual; /* tanh, no clip */
 };
 
 struct kernel_dense {

@@ -9,26 +9,40 @@
 enum { LSTM_I, LSTM_O, LSTM_F, LSTM_G, LSTM_SUMS };
 enum { LSTM_OUT_H, LSTM_OUT_C, LSTM_OUT_I, LSTM_OUT_F, LSTM_OUT_G, LSTM_OUT_O, LSTM_OUTS };
 
-static const unsigned char lstm_out[LSTM_SUMS] = {LSTM_OUT_I, LSTM_OUT_O, LSTM_OUT_F, LSTM_OUT_G};
+#define LSTM_BLOCKS_MAX 3 /* of a tile */
 
-static bool lstm_is_usual(const struct kernel_lstm *lstm)
-{
-    return lstm->f.function == KERNEL_SIGMOID && lstm->g.function == KERNEL_TANH &&
-           lstm->h.function == KERNEL_TANH && lstm->clip == __builtin_inff() &&
-           lstm->peepholes == NULL && !lstm->input_forget;
-}
+static const unsigned char lstm_out[LSTM_SUMS] = {LSTM_OUT_I, LSTM_OUT_O, LSTM_OUT_F, LSTM_OUT_G};
 
 struct lstm_job {
     const struct kernel_lstm *lstm;
     const struct kernel_panel *panel;
     size_t n_k, n_blocks, block_step; /* floats from one block's weights to the next one's */
     size_t padded;                    /* H */
-    bool usual;
-    bool begins, ends; /* the piece of k at hand: */
-    size_t n_x, n_h;   /* inputs */
-    size_t x_at, h_at; /* offsets into a column and a stream's states */
-    size_t weights_at; /* offset into a block */
+    bool begins, ends;                /* the piece of k at hand: */
+    size_t n_x, n_h;                  /* inputs */
+    size_t x_at, h_at;                /* offsets into a column and a stream's states */
+    size_t weights_at;                /* offset into a block */
 };
+
+/* All of k is one piece. */
+INLINE struct lstm_job lstm_whole(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
+{
+    size_t n_k = lstm->n_inputs + lstm->n_units;
+    return (struct lstm_job){
+        .lstm = lstm,
+        .panel = panel,
+        .n_k = n_k,
+        .n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES,
+        .block_step = n_k * LSTM_SUMS * KERNEL_LANES,
+        .padded = kernel_padded(lstm->n_units),
+        .begins = true,
+        .ends = true,
+        .n_x = lstm->n_inputs,
+        .n_h = lstm->n_units,
+        .x_at = panel->in_at,
+        .h_at = panel->state_at,
+    };
+}
 
 INLINE void lstm_take(struct lstm_job *job, struct piece piece)
 {
@@ -38,23 +52,22 @@ INLINE void lstm_take(struct lstm_job *job, struct piece piece)
     job->ends = piece.to == job->n_k;
     job->n_x = px.to - px.from;
     job->n_h = ph.to - ph.from;
-    job->x_at = job->panel->in_at[0] + px.from;
+    job->x_at = job->panel->in_at + px.from;
     job->h_at = job->panel->state_at + ph.from;
     job->weights_at = piece.from * LSTM_SUMS * KERNEL_LANES;
 }
 
 /* Any functions, clip, peepholes: the sums are in the tensors of the gates. */
-static void lstm_general(const struct lstm_job *job, float *column, float *c_state, size_t unit)
+static void lstm_general(const struct kernel_lstm *lstm, size_t unit, float *out, float *c_state)
 {
-    const struct kernel_lstm *lstm = job->lstm;
-    const size_t *out_at = job->panel->out_at;
+    size_t padded = kernel_padded(lstm->n_units);
     const float *p = lstm->peepholes == NULL ? NULL : lstm->peepholes + unit;
-    vf z[LSTM_SUMS], c = vf_load(c_state + unit);
+    vf z[LSTM_SUMS], c = vf_load(c_state);
     EACH (s, LSTM_SUMS)
-        z[s] = vf_load(column + out_at[lstm_out[s]] + unit);
+        z[s] = vf_load(out + lstm_out[s] * padded);
     if (p != NULL) {
         z[LSTM_I] = vf_fma(vf_load(p), c, z[LSTM_I]);
-        z[LSTM_F] = vf_fma(vf_load(p + 2 * job->padded), c, z[LSTM_F]);
+        z[LSTM_F] = vf_fma(vf_load(p + 2 * padded), c, z[LSTM_F]);
     }
     z[LSTM_I] = apply(&lstm->f, clip_sum(z[LSTM_I], lstm->clip));
     z[LSTM_F] = lstm->input_forget ? vf_sub(vf_set1(1), z[LSTM_I])
@@ -62,26 +75,26 @@ static void lstm_general(const struct lstm_job *job, float *column, float *c_sta
     z[LSTM_G] = apply(&lstm->g, clip_sum(z[LSTM_G], lstm->clip));
     c = flush(vf_fma(z[LSTM_F], c, vf_mul(z[LSTM_I], z[LSTM_G])));
     if (p != NULL)
-        z[LSTM_O] = vf_fma(vf_load(p + job->padded), c, z[LSTM_O]);
+        z[LSTM_O] = vf_fma(vf_load(p + padded), c, z[LSTM_O]);
     z[LSTM_O] = apply(&lstm->f, clip_sum(z[LSTM_O], lstm->clip));
     EACH (s, LSTM_SUMS)
-        vf_store(column + out_at[lstm_out[s]] + unit, z[s]);
-    vf_store(column + out_at[LSTM_OUT_C] + unit, c);
-    vf_store(c_state + unit, c);
+        vf_store(out + lstm_out[s] * padded, z[s]);
+    vf_store(out + LSTM_OUT_C * padded, c);
+    vf_store(c_state, c);
 }
 
 /* The usual functions of a block, from sums in registers; returns c, and o in its sum's place. */
-INLINE vf lstm_usual(const size_t *out_at, vf *sums, float *column, float *c_state)
+INLINE vf lstm_usual(size_t padded, vf *sums, float *out, float *c_state)
 {
     vf none = vf_set1(0);
     vf i = fn_sigmoid(sums[LSTM_I], none, none), g = fn_tanh(sums[LSTM_G], none, none);
     vf f = fn_sigmoid(sums[LSTM_F], none, none), o = fn_sigmoid(sums[LSTM_O], none, none);
     vf c = flush(vf_fma(f, vf_load(c_state), vf_mul(i, g)));
-    vf_store(column + out_at[LSTM_OUT_I], i);
-    vf_store(column + out_at[LSTM_OUT_G], g);
-    vf_store(column + out_at[LSTM_OUT_F], f);
-    vf_store(column + out_at[LSTM_OUT_O], o);
-    vf_store(column + out_at[LSTM_OUT_C], c);
+    vf_store(out + LSTM_OUT_I * padded, i);
+    vf_store(out + LSTM_OUT_G * padded, g);
+    vf_store(out + LSTM_OUT_F * padded, f);
+    vf_store(out + LSTM_OUT_O * padded, o);
+    vf_store(out + LSTM_OUT_C * padded, c);
     vf_store(c_state, c);
     sums[LSTM_O] = o;
     return c;
@@ -96,16 +109,15 @@ INLINE vf lstm_h(vf o, vf c)
 INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block_ix, size_t C,
                       size_t N)
 {
-    size_t row = LSTM_SUMS * KERNEL_LANES, unit = block_ix * KERNEL_LANES, out_at[LSTM_OUTS];
-    size_t c_at = job->panel->state_at + job->padded, stride = job->panel->stride;
+    size_t row = LSTM_SUMS * KERNEL_LANES, unit = block_ix * KERNEL_LANES;
+    size_t padded = job->padded, stride = job->panel->stride, state_at = job->panel->state_at;
     float *column = job->panel->activations + column_ix * stride;
+    float *out = column + job->panel->out_at + unit; /* of h; the others `padded` apart */
     float *const *states = job->panel->states + column_ix;
     const float *bias = job->lstm->bias + block_ix * row;
     const float *weights = job->lstm->weights + block_ix * job->block_step + job->weights_at;
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
     vf sums[TILE_SUMS];
-    EACH (i, LSTM_OUTS)
-        out_at[i] = job->panel->out_at[i] + unit;
     EACH (c, C) {
         x[c] = column + c * stride + job->x_at;
         h[c] = states[c] + job->h_at;
@@ -113,137 +125,147 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
             EACH (s, LSTM_SUMS)
                 sums[(c * N + n) * LSTM_SUMS + s] = vf_load(
                     job->begins ? bias + n * row + s * KERNEL_LANES
-                                : column + c * stride + out_at[lstm_out[s]] + n * KERNEL_LANES);
+                                : out + c * stride + lstm_out[s] * padded + n * KERNEL_LANES);
     }
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, x, job->n_x);
     weights += job->n_x * row;
     sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, h, job->n_h);
-    if (job->ends && job->usual) {
+    FORGET(out);
+    if (job->ends && job->lstm->usual) {
         vf cs[TILE_SUMS / LSTM_SUMS];
         EACH (c, C)
             EACH (n, N)
-                cs[n] = lstm_usual(out_at, sums + (c * N + n) * LSTM_SUMS,
-                                   column + c * stride + n * KERNEL_LANES,
-                                   states[c] + c_at + unit + n * KERNEL_LANES);
+                cs[n] = lstm_usual(padded, sums + (c * N + n) * LSTM_SUMS,
+                                   out + c * stride + n * KERNEL_LANES,
+                                   states[c] + state_at + padded + unit + n * KERNEL_LANES);
         if (C == 1 && N == job->n_blocks)
             EACH (n, N) {
                 vf y = lstm_h(sums[n * LSTM_SUMS + LSTM_O], cs[n]);
-                vf_store(column + out_at[LSTM_OUT_H] + n * KERNEL_LANES, y);
-                vf_store(states[0] + job->panel->state_at + n * KERNEL_LANES, y);
+                vf_store(out + n * KERNEL_LANES, y);
+                vf_store(states[0] + state_at + n * KERNEL_LANES, y);
             }
         return;
     }
     EACH (c, C)
         EACH (n, N) {
-            float *to = column + c * stride;
+            float *to = out + c * stride + n * KERNEL_LANES;
             EACH (s, LSTM_SUMS)
-                vf_store(to + out_at[lstm_out[s]] + n * KERNEL_LANES,
-                         sums[(c * N + n) * LSTM_SUMS + s]);
+                vf_store(to + lstm_out[s] * padded, sums[(c * N + n) * LSTM_SUMS + s]);
             if (job->ends)
-                lstm_general(job, to, states[c] + c_at, unit + n * KERNEL_LANES);
+                lstm_general(job->lstm, unit + n * KERNEL_LANES, to,
+                             states[c] + state_at + padded + unit + n * KERNEL_LANES);
         }
 }
 
-/* One instance of the tile for each shape, of C columns or of N blocks, and none of them inlined:
- * constants that the compiler takes out of a loop over tiles would push sums out of registers. */
-typedef void lstm_tile_function(const struct lstm_job *job, size_t column_ix, size_t block_ix);
-#define LSTM_TILE(C, N)                                                                            \
-    static __attribute__((noinline)) void lstm_tile_##C##_##N(const struct lstm_job *job,          \
-                                                              size_t column_ix, size_t block_ix)   \
+/* One instance of the tile for each shape, of C columns or, of one column and all of k, of N
+ * blocks, and none of them inlined: constants that the compiler takes out of a loop over tiles would
+ * push sums out of registers. */
+typedef void lstm_blocks_function(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
+                                  size_t block_ix);
+typedef void lstm_columns_function(const struct lstm_job *job, size_t column_ix, size_t block_ix);
+#define LSTM_BLOCKS(N)                                                                             \
+    static __attribute__((noinline)) void lstm_blocks_##N(                                         \
+        const struct kernel_lstm *lstm, const struct kernel_panel *panel, size_t block_ix)         \
     {                                                                                              \
-        lstm_tile(job, column_ix, block_ix, C, N);                                                 \
+        struct lstm_job job = lstm_whole(lstm, panel);                                             \
+        lstm_tile(&job, 0, block_ix, 1, N);                                                        \
     }
-LSTM_TILE(1, 1)
-LSTM_TILE(1, 2)
-LSTM_TILE(1, 3)
-LSTM_TILE(2, 1)
-LSTM_TILE(3, 1)
-#undef LSTM_TILE
-static lstm_tile_function *const lstm_blocks_tiles[] = {lstm_tile_1_1, lstm_tile_1_2,
-                                                        lstm_tile_1_3};
-static lstm_tile_function *const lstm_columns_tiles[] = {lstm_tile_1_1, lstm_tile_2_1,
-                                                         lstm_tile_3_1};
+#define LSTM_COLUMNS(C)                                                                            \
+    static __attribute__((noinline)) void lstm_columns_##C(const struct lstm_job *job,             \
+                                                           size_t column_ix, size_t block_ix)      \
+    {                                                                                              \
+        lstm_tile(job, column_ix, block_ix, C, 1);                                                 \
+    }
+LSTM_BLOCKS(1)
+LSTM_BLOCKS(2)
+LSTM_BLOCKS(3)
+LSTM_COLUMNS(2)
+LSTM_COLUMNS(3)
+#undef LSTM_BLOCKS
+#undef LSTM_COLUMNS
+static lstm_blocks_function *const lstm_blocks[LSTM_BLOCKS_MAX + 1] = {
+    NULL, lstm_blocks_1, lstm_blocks_2, lstm_blocks_3};
+static lstm_columns_function *const lstm_columns[] = {NULL, NULL, lstm_columns_2, lstm_columns_3};
 
 /* h of columns whose gates are all done: into the panel, and over the old one. */
-INLINE void lstm_finish_column(const struct lstm_job *job, size_t ix, bool usual)
+INLINE void lstm_finish_column(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
+                               size_t ix, bool usual)
 {
-    const size_t *out_at = job->panel->out_at;
-    float *column = job->panel->activations + ix * job->panel->stride;
-    float *state = job->panel->states[ix] + job->panel->state_at;
-    const float *o = column + out_at[LSTM_OUT_O], *c = column + out_at[LSTM_OUT_C];
-    float *h = column + out_at[LSTM_OUT_H];
-    for (size_t unit = 0, n = job->n_blocks * KERNEL_LANES; unit < n; unit += KERNEL_LANES) {
+    size_t padded = kernel_padded(lstm->n_units);
+    float *h = panel->activations + ix * panel->stride + panel->out_at;
+    float *state = panel->states[ix] + panel->state_at;
+    const float *o = h + LSTM_OUT_O * padded, *c = h + LSTM_OUT_C * padded;
+    for (size_t unit = 0; unit < lstm->n_units; unit += KERNEL_LANES) {
         vf y = vf_load(c + unit);
         if (usual)
             y = lstm_h(vf_load(o + unit), y);
         else
-            y = flush(vf_mul(vf_load(o + unit), apply(&job->lstm->h, y)));
+            y = flush(vf_mul(vf_load(o + unit), apply(&lstm->h, y)));
         vf_store(h + unit, y);
         vf_store(state + unit, y);
     }
 }
 
-static void lstm_finish(const struct lstm_job *job, size_t from, size_t to)
+static void lstm_finish(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
+                        size_t from, size_t to)
 {
-    if (job->usual)
+    if (lstm->usual)
         for (size_t ix = from; ix < to; ix++)
-            lstm_finish_column(job, ix, true);
+            lstm_finish_column(lstm, panel, ix, true);
     else
         for (size_t ix = from; ix < to; ix++)
-            lstm_finish_column(job, ix, false);
+            lstm_finish_column(lstm, panel, ix, false);
 }
 
-/* Up to 3 blocks are one tile, which has done all. */
-static void lstm_one_column(struct lstm_job *job)
+static __attribute__((noinline)) void
+lstm_one_column(const struct kernel_lstm *lstm, const struct kernel_panel *panel, size_t n_blocks)
 {
-    for (size_t b = 0, n; b < job->n_blocks; b += n) {
-        n = tile_blocks(job->n_blocks - b, 2);
-        lstm_blocks_tiles[n - 1](job, 0, b);
-        if (n == job->n_blocks && job->usual)
-            return;
+    for (size_t b = 0, n; b < n_blocks; b += n) {
+        n = tile_blocks(n_blocks - b, 2);
+        lstm_blocks[n](lstm, panel, b);
     }
-    lstm_finish(job, 0, 1);
+    lstm_finish(lstm, panel, 0, 1);
 }
 
 /* The piece at hand of blocks [from, to) for all columns; each tile of columns goes through all
  * blocks.  When these are all there are, h can be finished at once. */
-static void lstm_columns(const struct lstm_job *job, size_t from, size_t to)
+static void lstm_panel(const struct lstm_job *job, size_t from, size_t to)
 {
     bool all = to - from == job->n_blocks && job->begins && job->ends;
     for (size_t c = 0, n; c < job->panel->n_columns; c += n) {
         n = tile_columns(job->panel->n_columns - c);
         for (size_t b = from; b < to; b++)
-            lstm_columns_tiles[n - 1](job, c, b);
+            lstm_columns[n](job, c, b);
         if (all)
-            lstm_finish(job, c, c + n);
+            lstm_finish(job->lstm, job->panel, c, c + n);
     }
     if (!all && to == job->n_blocks && job->ends)
-        lstm_finish(job, 0, job->panel->n_columns);
+        lstm_finish(job->lstm, job->panel, 0, job->panel->n_columns);
 }
 
-static void lstm_step(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
+static __attribute__((noinline)) void lstm_many_columns(const struct kernel_lstm *lstm,
+                                                        const struct kernel_panel *panel)
 {
-    size_t n_k = lstm->n_inputs + lstm->n_units, row = LSTM_SUMS * KERNEL_LANES;
-    struct lstm_job job;
-    job.lstm = lstm;
-    job.panel = panel;
-    job.n_k = n_k;
-    job.n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES;
-    job.block_step = n_k * row;
-    job.padded = (lstm->n_units + 15) / 16 * 16;
-    job.usual = lstm_is_usual(lstm);
-    if (panel->n_columns == 1) {
-        lstm_take(&job, (struct piece){0, n_k});
-        lstm_one_column(&job);
-        return;
-    }
-    size_t length = piece_length(n_k, row, panel->n_columns);
+    struct lstm_job job = lstm_whole(lstm, panel);
+    size_t row = LSTM_SUMS * KERNEL_LANES, length = piece_length(job.n_k, row, panel->n_columns);
     for (size_t b = 0, n; b < job.n_blocks; b += n) {
         n = piece_blocks(job.n_blocks - b, length, row);
-        for (struct piece p = {0, 0}; p.to < n_k;) {
-            p = piece_next(p, length, n_k);
+        for (struct piece p = {0, 0}; p.to < job.n_k;) {
+            p = piece_next(p, length, job.n_k);
             lstm_take(&job, p);
-            lstm_columns(&job, b, b + n);
+            lstm_panel(&job, b, b + n);
         }
     }
+}
+
+/* One column: up to 3 blocks are one tile, which does all. */
+static void lstm_step(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
+{
+    size_t n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES;
+    if (panel->n_columns != 1)
+        lstm_many_columns(lstm, panel);
+    else if (n_blocks <= LSTM_BLOCKS_MAX && lstm->usual)
+        lstm_blocks[n_blocks](lstm, panel, 0);
+    else
+        lstm_one_column(lstm, panel, n_blocks);
 }

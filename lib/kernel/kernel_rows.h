@@ -169,8 +169,8 @@ static void dense_step(const struct kernel_dense *dense, const struct kernel_pan
         .n_columns = panel->n_columns * dense->n_rows,
         .n_rows = dense->n_rows,
         .n_x = dense->rows.n_k,
-        .x_at = panel->in_at[0],
-        .out_at = {panel->out_at[0]},
+        .x_at = panel->in_at,
+        .out_at = {panel->out_at},
         .n_split = 1,
         .n_outputs = dense->n_outputs,
     };
@@ -181,7 +181,7 @@ static void dense_step(const struct kernel_dense *dense, const struct kernel_pan
 INLINE void rnn_finish(const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t ix,
                        bool usual)
 {
-    float *h = panel->activations + ix * panel->stride + panel->out_at[0];
+    float *h = panel->activations + ix * panel->stride + panel->out_at;
     float *state = panel->states[ix] + panel->state_at;
     for (size_t unit = 0; unit < rnn->n_units; unit += KERNEL_LANES) {
         vf y = vf_load(h + unit);
@@ -200,13 +200,13 @@ static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *pa
         .n_rows = 1,
         .n_x = rnn->n_inputs,
         .n_h = rnn->n_units,
-        .x_at = panel->in_at[0],
+        .x_at = panel->in_at,
         .h_at = panel->state_at,
-        .out_at = {panel->out_at[0]},
+        .out_at = {panel->out_at},
         .n_split = 1,
     };
     rows_step(&job);
-    if (rnn->f.function == KERNEL_TANH && rnn->clip == __builtin_inff())
+    if (rnn->usual)
         for (size_t c = 0; c < panel->n_columns; c++)
             rnn_finish(rnn, panel, c, true);
     else

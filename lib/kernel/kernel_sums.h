@@ -16,6 +16,10 @@
 /* A loop over a constant few, to be unrolled whole. */
 #define EACH(i, n) _Pragma("GCC unroll 16") for (size_t i = 0; i < (n); i++)
 
+/* What the compiler has made of this variable so far (a dozen addresses) shall not be kept in
+ * registers that the loop over k before this needs. */
+#define FORGET(v) __asm__("" : "+r"(v))
+
 /* n_k of a group that is laid out [k][size]: vectors first .. first + V - 1 of it, C columns. */
 INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t size,
                      const float *const *values, size_t n_k)

@@ -63,8 +63,7 @@ static void pack_place(struct pack *pack, const struct plan_step *step, struct c
     struct celltap_model *model = pack->model;
     for (size_t k = 0; k < step->n_in; k++)
         cell->in_at[k] = pack->at[step->in[k]];
-    for (size_t k = 0; k < step->n_out; k++)
-        cell->out_at[k] = pack->at[step->out + k];
+    cell->out_at = pack->at[step->out]; /* the others have the slots behind it */
     cell->state_at = model->n_states;
     model->n_states += cell_padded(cell->n_states);
 }

@@ -20,10 +20,10 @@
 struct celltap_panel {
     struct celltap_model *model; /* ref */
     size_t width;
+    struct cell_columns columns;         /* activations: [width], in the panel's own allocation */
     float **states;                      /* [width] borrowed from the streams, set in each step */
     const struct celltap_score **scores; /* [width] likewise; NULL: not watched */
     float *x;                            /* [model->n_values]: what a watch makes of a frame */
-    float *activations; /* [width][model->n_activations], in the panel's own allocation */
 };
 
 int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_panel)
@@ -47,7 +47,9 @@ int celltap_panel_new(celltap_model *model, size_t width, celltap_panel **ret_pa
     panel->states = (float **)(void *)(panel + 1);
     panel->scores = (const struct celltap_score **)(void *)(panel->states + width);
     panel->x = (float *)(void *)(panel->scores + width);
-    panel->activations = (float *)(void *)((unsigned char *)panel + head_bytes);
+    panel->columns.activations = (float *)(void *)((unsigned char *)panel + head_bytes);
+    panel->columns.stride = model->n_activations;
+    panel->columns.states = panel->states;
     *ret_panel = panel;
     return 0;
 }
@@ -118,25 +120,41 @@ static inline void panel_copy(float *to, const float *from, size_t n)
         to[i] = from[i];
 }
 
-/* A stream's frame into its column; takes its mark off. */
-static inline void panel_take(struct celltap_panel *panel, size_t column_ix,
-                              struct celltap_stream *stream, const float *x)
+/* What the network gets of a stream's frame into its column. */
+static inline void panel_put(struct celltap_panel *panel, size_t column_ix,
+                             struct celltap_stream *stream, const float *x,
+                             const struct celltap_score *score)
 {
     const struct celltap_model *model = panel->model;
-    float *column = panel->activations + column_ix * model->n_activations;
-    struct stream_watch *watch = stream->watch;
-    if (watch != NULL) {
-        watch->by->input(watch, x, panel->x);
-        x = panel->x;
-    }
+    float *column = panel->columns.activations + column_ix * panel->columns.stride;
     for (size_t i = 0; i < model->n_inputs; i++) {
         panel_copy(column + model->inputs[i].at, x, model->inputs[i].n);
         x += model->inputs[i].n;
     }
     panel->states[column_ix] = stream->states;
-    panel->scores[column_ix] = watch != NULL ? &watch->score : NULL;
-    stream->taken = false;
+    panel->scores[column_ix] = score;
     stream->stepped = true;
+}
+
+/* The same of any stream; takes its mark off. */
+static inline void panel_take(struct celltap_panel *panel, size_t column_ix,
+                              struct celltap_stream *stream, const float *x)
+{
+    struct stream_watch *watch = stream->watch;
+    if (watch != NULL) {
+        watch->by->input(watch, x, panel->x);
+        x = panel->x;
+    }
+    panel_put(panel, column_ix, stream, x, watch != NULL ? &watch->score : NULL);
+    stream->taken = false;
+}
+
+static inline void panel_run(struct celltap_panel *panel, size_t n_columns)
+{
+    const struct celltap_model *model = panel->model;
+    panel->columns.n_columns = n_columns;
+    for (size_t i = 0; i < model->n_cells; i++)
+        cell_step(model->cells[i], &panel->columns);
 }
 
 static void panel_judge(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
@@ -147,10 +165,40 @@ static void panel_judge(celltap_panel *panel, celltap_stream *const *streams, co
             streams[i]->watch->by->judge(streams[i]->watch, panel, i, x[i]);
 }
 
+static int panel_step_watched(celltap_panel *panel, celltap_stream *stream, const float *x,
+                              size_t n_values)
+{
+    struct stream_watch *watch = stream->watch;
+    if (n_values != watch->n_values)
+        return CELLTAP_ELENGTH;
+    int err = watch->by->prepare(stream);
+    if (err < 0)
+        return err;
+    panel_take(panel, 0, stream, x);
+    panel_run(panel, 1);
+    watch->by->judge(watch, panel, 0, x);
+    return 0;
+}
+
+/* Without the marks and loops of many: of a small model's timestep they would be a third. */
+int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x, size_t n_values)
+{
+    if (stream == NULL || x == NULL || stream->model != panel->model)
+        return CELLTAP_EINVAL;
+    if (stream->watch != NULL)
+        return panel_step_watched(panel, stream, x, n_values);
+    if (n_values != panel->model->n_values)
+        return CELLTAP_ELENGTH;
+    panel_put(panel, 0, stream, x, NULL);
+    panel_run(panel, 1);
+    return 0;
+}
+
 int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, const float *const *x,
                       size_t n_streams, size_t n_values)
 {
-    const struct celltap_model *model = panel->model;
+    if (n_streams == 1)
+        return celltap_step(panel, streams[0], x[0], n_values);
     if (n_streams > panel->width)
         return CELLTAP_EINVAL;
     int watched = panel_mark(panel, streams, x, n_streams, n_values);
@@ -163,22 +211,11 @@ int celltap_step_many(celltap_panel *panel, celltap_stream *const *streams, cons
     }
     for (size_t i = 0; i < n_streams; i++)
         panel_take(panel, i, streams[i], x[i]);
-    const struct cell_columns columns = {
-        .n_columns = n_streams,
-        .activations = panel->activations,
-        .stride = model->n_activations,
-        .states = panel->states,
-    };
-    for (size_t i = 0; i < model->n_cells && n_streams > 0; i++)
-        cell_step(model->cells[i], &columns);
+    if (n_streams > 0)
+        panel_run(panel, n_streams);
     if (watched != 0)
         panel_judge(panel, streams, x, n_streams);
     return 0;
-}
-
-int celltap_step(celltap_panel *panel, celltap_stream *stream, const float *x, size_t n_values)
-{
-    return celltap_step_many(panel, &stream, &x, 1, n_values);
 }
 
 const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix, size_t layer_ix,
@@ -189,7 +226,7 @@ const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix, 
         tensor_ix >= model->layers[layer_ix].n_tensors)
         return NULL;
     const struct model_tensor *tensor = &model->layers[layer_ix].tensors[tensor_ix];
-    return panel->activations + column_ix * model->n_activations + tensor->at;
+    return panel->columns.activations + column_ix * panel->columns.stride + tensor->at;
 }
 
 const struct celltap_score *celltap_panel_score(const celltap_panel *panel, size_t column_ix)

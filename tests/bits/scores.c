@@ -74,10 +74,9 @@ static void scores_cells(struct cell **ret_cells)
     lstm.g = lstm.h = (struct cell_activation){.function = CELL_TANH};
     scores_check(lstm_new(&lstm, &ret_cells[0]) == 0 && dense_new(&dense, &ret_cells[1]) == 0);
     ret_cells[0]->in_at[0] = AT_X;
-    for (size_t i = 0; i < ret_cells[0]->n_outputs; i++)
-        ret_cells[0]->out_at[i] = AT_LSTM + i * CELL_PAD;
+    ret_cells[0]->out_at = AT_LSTM;
     ret_cells[1]->in_at[0] = AT_LSTM;
-    ret_cells[1]->out_at[0] = AT_Y;
+    ret_cells[1]->out_at = AT_Y;
     free(W);
     free(R);
     free(B);

@@ -25,10 +25,9 @@ void rig_init(struct rig *rig, struct cell *cell, size_t n_columns)
         cell->in_at[i] = at;
         at += cell_padded(cell->in_sizes[i]);
     }
-    for (size_t i = 0; i < cell->n_outputs; i++) {
-        cell->out_at[i] = at;
+    cell->out_at = at;
+    for (size_t i = 0; i < cell->n_outputs; i++)
         at += cell_padded(cell->out_sizes[i]);
-    }
     size_t stride = at + CELL_PAD;
     cell->state_at = CELL_PAD;
     rig->cell = cell;
@@ -76,8 +75,9 @@ float *rig_in(const struct rig *rig, size_t column_ix, size_t input_ix)
 
 float *rig_out(const struct rig *rig, size_t column_ix, size_t output_ix)
 {
-    return rig->columns.activations + column_ix * rig->columns.stride +
-           rig->cell->out_at[output_ix];
+    const struct cell *cell = rig->cell;
+    size_t at = cell->out_at + output_ix * cell_padded(cell->out_sizes[0]);
+    return rig->columns.activations + column_ix * rig->columns.stride + at;
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
