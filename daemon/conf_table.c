@@ -295,7 +295,8 @@ static const struct conf_option root_options[] = {
      .example = "[{name: activations}]",
      .max = CONF_TAPS_MAX,
      .section = &tap_section,
-     .sentence = "What is published where; [] for none but those that clients open, up to 16 besides."},
+     .sentence =
+         "What is published where; [] for none but those that clients open, up to 16 besides."},
     {.key = "control",
      .type = CONF_TYPE_SECTION,
      .fallback = "{}",
