@@ -154,18 +154,21 @@ static int score_load(struct score *score, const char *path)
     unsigned char *bytes = NULL;
     FILE *file = fopen(path, "rb");
     long n_bytes = -1;
+    struct celltap_diagnosis why = {0};
     int code = CELLTAP_EFILE;
     if (file != NULL && fseek(file, 0, SEEK_END) == 0)
         n_bytes = ftell(file);
     if (n_bytes >= 0 && (bytes = malloc((size_t)n_bytes + 1)) != NULL) {
         rewind(file);
         if (fread(bytes, 1, (size_t)n_bytes, file) == (size_t)n_bytes)
-            code = celltap_stream_learn(score->stream, bytes, (size_t)n_bytes);
+            code = celltap_stream_learn(score->stream, bytes, (size_t)n_bytes, &why);
     }
     if (file != NULL)
         fclose(file);
     free(bytes);
-    return code < 0 ? score_fail(path, code) : 0;
+    if (code < 0)
+        say_error("--load %s: %s", path, *why.text != '\0' ? why.text : celltap_strerror(code));
+    return code;
 }
 
 /* A name beside `path`, which the file gets when it is complete. */

@@ -116,9 +116,7 @@ static int detect_make(struct detect *detect, const char *path, char *reterr, si
     if (code == CELLTAP_EINVAL && serving->conf->watch == CONF_WATCH_IF_POSSIBLE)
         return 0;
     if (code == CELLTAP_ESTATE)
-        return detect_fail(serving, path,
-                           "not what was learnt with this model, its scale, clock and forecast",
-                           reterr, reterr_bytes);
+        return detect_fail(serving, path, why.text, reterr, reterr_bytes);
     if (code != 0) {
         snprintf(reterr, reterr_bytes, "model %s: detector: %s", serving->conf->name, why.text);
         return -1;

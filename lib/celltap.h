@@ -385,8 +385,9 @@ CELLTAP_API celltap_detector *celltap_stream_detector(const celltap_stream *stre
 
 /* What another stream's detector has learnt (celltap_detector_save), instead of a warm-up.  For a
  * watched stream.  CELLTAP_ESTATE (of another model, clock, scale or forecast; the warm-up was not
- * over; damaged): nothing has changed then. */
-CELLTAP_API int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes);
+ * over; damaged): nothing has changed then, and *reterr, if not NULL, says why. */
+CELLTAP_API int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes,
+                                     struct celltap_diagnosis *reterr);
 
 /* Back to where celltap_stream_watch left it: the states, and a new warm-up.  Of a stream that is
  * not watched: celltap_stream_reset. */

@@ -83,8 +83,9 @@ void detector_hold(struct celltap_detector *detector, const float *values);
 /* Takes the memory of a warm-up.  NULL: out of memory. */
 struct detector_warm *detector_warm_new(const struct celltap_detector *detector);
 
-/* celltap_detector_load, only of one that has learnt: without memory. */
-int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes);
+/* celltap_detector_load, only of one that has learnt: without memory.  reterr: why not; or NULL. */
+int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes,
+                         struct celltap_diagnosis *reterr);
 
 /* All that a step of this detector's model has left in a column of the panel; NULL: it is of another
  * model, or there is no such column. */

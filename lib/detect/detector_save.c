@@ -4,15 +4,23 @@
  *
  * All little-endian.  Loading looks at length, check, model and options first; then only memory can
  * be missing, and nothing has changed yet. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/alloc.h"
 #include "lib/detect/detector.h"
 #include "lib/model/model.h"
+#include "lib/model/reservoir.h"
 
 #define SAVE_MAGIC       0x324470617463u /* "ctapD2", the version with it */
 #define SAVE_HEAD_WORDS  8
-#define SAVE_PHASE       2 /* of the words */
+#define SAVE_MODEL       1 /* of the words */
+#define SAVE_PHASE       2
+#define SAVE_LENGTH      3
+#define SAVE_SCALE       4
+#define SAVE_CLOCK       5
+#define SAVE_FORECAST    6
+#define SAVE_N_HORIZONS  7
 #define SAVE_CHECK_BYTES 8
 
 enum save_way { SAVE_COUNT, SAVE_PUT, SAVE_GET };
@@ -190,14 +198,65 @@ int celltap_detector_load(celltap_detector *detector, const void *bytes, size_t 
     return 0;
 }
 
-int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes)
+/* ---- what another has learnt -------------------------------------------------------------- */
+
+/* Adds one more thing that is not the same. */
+static void save_differs(struct celltap_diagnosis *why, const char *what, const char *theirs,
+                         const char *mine)
 {
+    size_t n = strlen(why->text);
+    snprintf(why->text + n, sizeof why->text - n, "%s%s%s%s%s",
+             n == 0 ? "it was learnt with " : ", ", what, theirs, *mine != '\0' ? ", not " : "",
+             mine);
+}
+
+/* The head's words are of a file of this kind.  "": nothing differs. */
+static void save_explain(const struct celltap_detector *detector, const uint64_t *words,
+                         const uint64_t *horizons, struct celltap_diagnosis *why)
+{
+    static const char *const scales[] = {"model", "learn", "none"};
+    static const char *const clocks[] = {"none", "day"};
+    const struct celltap_detector_options *mine = &detector->options;
+    bool same =
+        words[SAVE_FORECAST] == detector->forecast_ix && words[SAVE_N_HORIZONS] == mine->n_horizons;
+    *why = (struct celltap_diagnosis){0};
+    if (words[SAVE_MODEL] != detector->model->hash)
+        save_differs(why, "another model", "",
+                     reservoir_is(detector->model) ? "a built-in one of so many values and units"
+                                                   : "");
+    if (words[SAVE_CLOCK] != mine->clock && words[SAVE_CLOCK] < 2)
+        save_differs(why, "clock ", clocks[words[SAVE_CLOCK]], clocks[mine->clock]);
+    if (words[SAVE_SCALE] != mine->scale && words[SAVE_SCALE] < 3)
+        save_differs(why, "scale ", scales[words[SAVE_SCALE]], scales[mine->scale]);
+    for (size_t i = 0; same && i < mine->n_horizons; i++)
+        same = horizons[i] == mine->horizons[i];
+    if (!same)
+        save_differs(why, "another forecast or other horizons", "", "");
+}
+
+int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes,
+                         struct celltap_diagnosis *reterr)
+{
+    struct celltap_diagnosis unused, *why = reterr != NULL ? reterr : &unused;
     struct save save = {.way = SAVE_GET, .from = bytes};
-    uint64_t words[SAVE_HEAD_WORDS];
+    uint64_t words[SAVE_HEAD_WORDS] = {0}, horizons[DETECTOR_HORIZONS_MAX] = {0};
+    *why = (struct celltap_diagnosis){"", "it is not what celltap score --save has written"};
     if (n_bytes < sizeof words)
         return CELLTAP_ESTATE;
     SAVE(&save, words, SAVE_HEAD_WORDS);
-    return words[SAVE_PHASE] == CELLTAP_PHASE_SCORE
-               ? celltap_detector_load(detector, bytes, n_bytes)
-               : CELLTAP_ESTATE;
+    if (words[0] != SAVE_MAGIC)
+        return CELLTAP_ESTATE;
+    *why = (struct celltap_diagnosis){"", "it is not whole"};
+    if (words[SAVE_LENGTH] != n_bytes || words[SAVE_N_HORIZONS] > DETECTOR_HORIZONS_MAX ||
+        words[SAVE_N_HORIZONS] > (n_bytes - sizeof words) / sizeof *horizons)
+        return CELLTAP_ESTATE;
+    SAVE(&save, horizons, words[SAVE_N_HORIZONS]);
+    save_explain(detector, words, horizons, why);
+    if (why->text[0] != '\0')
+        return CELLTAP_ESTATE;
+    *why = (struct celltap_diagnosis){"", "it was saved before the warm-up was over"};
+    if (words[SAVE_PHASE] != CELLTAP_PHASE_SCORE)
+        return CELLTAP_ESTATE;
+    *why = (struct celltap_diagnosis){"", "it is not whole"};
+    return celltap_detector_load(detector, bytes, n_bytes);
 }

@@ -219,12 +219,13 @@ void celltap_stream_rewarm(celltap_stream *stream)
         watch_begin(watch_of(stream));
 }
 
-int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes)
+int celltap_stream_learn(celltap_stream *stream, const void *bytes, size_t n_bytes,
+                         struct celltap_diagnosis *reterr)
 {
     struct watch *watch = watch_of(stream);
     if (watch == NULL)
-        return CELLTAP_EINVAL;
-    int err = detector_load_learnt(watch->detector, bytes, n_bytes);
+        return watch_refuse(reterr, CELLTAP_EINVAL, "the stream is not watched");
+    int err = detector_load_learnt(watch->detector, bytes, n_bytes, reterr);
     if (err < 0)
         return err;
     watch_learnt(watch);

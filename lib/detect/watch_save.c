@@ -156,7 +156,7 @@ int watch_load(struct stream_watch *head, const unsigned char *bytes, size_t n_b
         return CELLTAP_ESTATE;
     if (!(flags & SAVE_LEARNT))
         return save_load_frames(watch, bytes, n_payload, (flags & SAVE_RESET_NEXT) != 0);
-    int err = detector_load_learnt(watch->detector, bytes, n_payload);
+    int err = detector_load_learnt(watch->detector, bytes, n_payload, NULL);
     if (err < 0)
         return err;
     watch_learnt(watch);

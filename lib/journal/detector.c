@@ -166,10 +166,7 @@ int celltap_journal_detector_new(celltap_model *model,
     detector_put(detector->bytes, options, learnt, learnt_bytes);
     code = detector_finish(detector);
     if (code == 0 && learnt_bytes > 0)
-        code = celltap_stream_learn(stream, learnt, learnt_bytes);
-    if (code == CELLTAP_ESTATE && reterr != NULL)
-        *reterr = (struct celltap_diagnosis){
-            "", "what was learnt is of another model or other options, or not whole"};
+        code = celltap_stream_learn(stream, learnt, learnt_bytes, reterr);
 done:
     celltap_stream_free(stream);
     if (code == 0)
@@ -221,7 +218,7 @@ int celltap_journal_detector_begin(const celltap_journal_detector *detector, cel
     celltap_stream_rewarm(stream);
     if (detector->learnt_bytes == 0)
         return 0;
-    return celltap_stream_learn(stream, detector->learnt, detector->learnt_bytes);
+    return celltap_stream_learn(stream, detector->learnt, detector->learnt_bytes, NULL);
 }
 
 int celltap_journal_detector_tune(const celltap_journal_detector *detector, celltap_stream *stream)

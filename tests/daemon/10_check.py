@@ -162,8 +162,8 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
     expected = ((2, "output", "the model has no output nothing"),
                 (3, "size", "not 1 channels x 7 horizons"),
                 (4, "clock", "with a clock the model needs at least 3 inputs, not 1"),
-                (5, "saved", "/ecg.statistics: not what was learnt with this model"),
-                (6, "named", "/ecg.statistics: not what was learnt with this model"))
+                (5, "saved", "/ecg.statistics: it is not what celltap score --save has written"),
+                (6, "named", "/ecg.statistics: it is not what celltap score --save has written"))
     assert len(lines) == len(expected), err
     for line, (n, name, part) in zip(lines, expected):
         assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
@@ -191,7 +191,7 @@ def test_check_of_statistics_beside_the_model_then_they_must_fit(folder):
     write(folder, "m.onnx.statistics", "not what celltap score has saved\n")
     path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx, detector: {}}]\n")
     code, _, err = celltapd("--config", path, "--check")
-    assert code == 78 and "m.onnx.statistics: not what was learnt" in err, err
+    assert code == 78 and "m.onnx.statistics: it is not what celltap score" in err, err
     path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx}]\n")
     assert celltapd("--config", path, "--check")[0] == 0  # nobody watches
     path = write(folder, "c.yaml",

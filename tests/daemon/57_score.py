@@ -86,6 +86,32 @@ def test_score_when_saved_and_loaded_then_there_is_no_warmup():
         assert "not whole" in score(data, "--load", sidecar, check=1).err
 
 
+def test_score_when_what_is_loaded_was_learnt_otherwise_then_what_differs_is_told():
+    with tempfile.TemporaryDirectory() as directory:
+        data, sidecar = write(directory), os.path.join(directory, "sidecar")
+        three = os.path.join(directory, "three.onnx")
+        celltap.run("reservoir", "-o", three, "--channels", "3")
+        celltap.run("score", three, data, "--columns", "value", "--clock", "day", "--warmup",
+                    "200", "--save", sidecar, "-o", os.path.join(directory, "scores.csv"))
+        def told(*arguments):
+            err = celltap.run("score", *arguments, "--load", sidecar, check=1).err
+            assert len(err.splitlines()) == 1 and "--load " + sidecar in err, err
+            return err
+        wide = os.path.join(directory, "wide.csv")
+        with open(data, encoding="ascii") as file, open(wide, "w", encoding="ascii") as out:
+            for line in file:
+                out.write(",".join([line.strip()] + line.strip().split(",")[1:] * 3) + "\n")
+        assert "with clock day, not none" in told(three, wide, "--columns", "2,3,4")
+        assert "with scale learn, not none" in told(three, data, "--columns", "value", "--clock",
+                                                    "day", "--scale", "none")
+        err = told("builtin:reservoir", data)
+        assert "another model" in err and "clock day, not none" in err, err
+        with open(sidecar, "wb") as file:
+            file.write(b"x" * 5000)
+        assert "not what celltap score" in told(three, data, "--columns", "value", "--clock",
+                                                     "day")
+
+
 def test_reservoir_when_written_then_scores_like_the_builtin_one():
     with tempfile.TemporaryDirectory() as directory:
         data, model = write(directory), os.path.join(directory, "r.onnx")

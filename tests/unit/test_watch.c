@@ -541,17 +541,17 @@ START_TEST(test_watch_when_given_what_another_has_learnt_then_there_is_no_warm_u
     size_t n = celltap_detector_save_bytes(learning);
     unsigned char *bytes = malloc(n);
     celltap_detector_save(learning, bytes);
-    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n), CELLTAP_ESTATE);
+    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n, NULL), CELLTAP_ESTATE);
     free(bytes);
     sight_run(&sight, WARMUP, SERIES, scores);
     n = celltap_detector_save_bytes(celltap_stream_detector(sight.stream));
     bytes = malloc(n);
     celltap_detector_save(celltap_stream_detector(sight.stream), bytes);
     bytes[n / 2] ^= 1;
-    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n), CELLTAP_ESTATE);
+    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n, NULL), CELLTAP_ESTATE);
     bytes[n / 2] ^= 1;
     ck_assert_uint_eq(celltap_stream_warm_left(other.stream), WARMUP);
-    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n), 0);
+    ck_assert_int_eq(celltap_stream_learn(other.stream, bytes, n, NULL), 0);
     ck_assert_uint_eq(celltap_stream_warm_left(other.stream), SIZE_MAX);
     sight_run(&other, 0, SERIES, others);
     ck_assert(others[19].g == 0 && others[19].phase == CELLTAP_PHASE_SCORE && others[40].g > 0);
@@ -559,7 +559,7 @@ START_TEST(test_watch_when_given_what_another_has_learnt_then_there_is_no_warm_u
     struct celltap_detector_options options = options_of(sight.model, WARMUP);
     options.threshold = 9;
     sight_of(&third, sight.model, &options);
-    ck_assert_int_eq(celltap_stream_learn(third.stream, bytes, n), 0);
+    ck_assert_int_eq(celltap_stream_learn(third.stream, bytes, n, NULL), 0);
     free(bytes);
     sight_done(&sight);
     sight_done(&other);
@@ -703,7 +703,7 @@ START_TEST(test_watch_when_options_are_out_of_range_then_says_why)
     ck_assert_ptr_null(celltap_stream_detector(stream));
     ck_assert_int_eq(celltap_stream_watch(stream, NULL, &why), CELLTAP_EINVAL);
     ck_assert_ptr_nonnull(strstr(why.text, "fresh"));
-    ck_assert_int_eq(celltap_stream_learn(stream, x, sizeof x), CELLTAP_EINVAL);
+    ck_assert_int_eq(celltap_stream_learn(stream, x, sizeof x, NULL), CELLTAP_EINVAL);
     celltap_stream_free(stream);
     celltap_panel_free(panel);
     celltap_model_unref(model);
