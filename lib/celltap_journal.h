@@ -371,8 +371,8 @@ struct celltap_replay_options {
     uint64_t from_seq, to_seq; /* inclusive */
     bool by_time;              /* of these, those of from_ts to to_ts, inclusive */
     int64_t from_ts, to_ts;
-    celltap_model *model; /* instead of the stream's own, without detector, from the stream's
-                             beginning; or NULL */
+    celltap_model *model; /* instead of the stream's own, from the stream's beginning, watched by
+                             the same options if it can be; or NULL */
 };
 
 struct celltap_replay_step {

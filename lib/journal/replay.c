@@ -10,7 +10,8 @@
  *
  * A watched stream is watched here too, with the detector that the journal has of it: its states are
  * known from a snapshot, or from a frame at which its detector begins.  Where only how it judges has
- * changed, its states go on.  Another model is not watched.
+ * changed, its states go on.  Another model is watched as the stream's own was, if it can be, so that
+ * it gets its inputs in the same way: scaled, and with a clock.
  *
  * Memory is that of one record, one snapshot, one model; however long the range. */
 #include <inttypes.h>
@@ -22,10 +23,12 @@
 #include "lib/journal/reader.h"
 
 #define REPLAY_RECORDS 256 /* of one call that finds nothing */
+#define REPLAY_CLOCK   2   /* inputs that a clock makes */
 
 struct celltap_replay {
     const struct celltap_files *files;
     bool by_time, fixed_model;
+    bool watched; /* with a fixed model: so is its stream */
     uint64_t from_seq, to_seq;
     int64_t from_ts, to_ts;
     celltap_journal_reader *reader;     /* owned */
@@ -296,14 +299,54 @@ static int replay_tune(struct celltap_replay *replay, uint64_t detector_hash,
     return code == 0 ? 1 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
 }
 
+/* Of another model: its stream is made anew, watched with the options of the frame's detector, but for
+ * what is the model's own: forecasts, what was learnt before, and whether it takes a clock. */
+static int replay_watch_other(struct celltap_replay *replay,
+                              const struct celltap_journal_entry *entry,
+                              struct celltap_journal_error *reterr)
+{
+    celltap_journal_detector *detector = NULL, *before = replay->detector;
+    size_t n_values = celltap_model_n_values(replay->model);
+    int code = entry->detector_hash == 0
+                   ? 0
+                   : celltap_journal_load_detector(replay->files, replay->directory,
+                                                   entry->detector_hash, &detector, reterr);
+    if (code != 0)
+        return code;
+    bool alike = celltap_journal_detector_learns_as(detector, before);
+    replay->detector = detector;
+    replay->detector_hash = entry->detector_hash;
+    celltap_journal_detector_unref(before);
+    if (alike)
+        return 0;
+    celltap_stream_free(replay->stream);
+    replay->stream = NULL;
+    code = celltap_stream_new(replay->model, &replay->stream);
+    if (code == 0 && detector != NULL) {
+        struct celltap_detector_options options = *celltap_journal_detector_options(detector);
+        options.forecast = NULL;
+        options.n_horizons = 0;
+        if (n_values != entry->n_values + REPLAY_CLOCK)
+            options.clock = CELLTAP_CLOCK_NONE;
+        code = celltap_stream_watch(replay->stream, &options, NULL);
+    }
+    replay->watched = code == 0 && detector != NULL;
+    if (code == 0 || code == CELLTAP_EINVAL) /* nothing in it can be watched */
+        return 0;
+    return folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
+}
+
 /* The model and the detector that the frame is for. */
 static int replay_prepare_model(struct celltap_replay *replay,
                                 const struct celltap_journal_entry *entry,
                                 struct celltap_journal_error *reterr)
 {
-    bool same = replay->model != NULL && entry->model_hash == replay->model_hash;
-    if (replay->fixed_model || (same && entry->detector_hash == replay->detector_hash))
+    bool same =
+        replay->model != NULL && (replay->fixed_model || entry->model_hash == replay->model_hash);
+    if (same && entry->detector_hash == replay->detector_hash)
         return 0;
+    if (replay->fixed_model)
+        return replay_watch_other(replay, entry, reterr);
     int code = same ? replay_tune(replay, entry->detector_hash, reterr) : 0;
     if (code != 0)
         return code < 0 ? code : 0;
@@ -324,13 +367,14 @@ static int replay_prepare(struct celltap_replay *replay, const struct celltap_jo
                            "%s has frames of %zu values at seq %" PRIu64 ", the model takes %zu",
                            replay->name, entry->n_values, entry->seq,
                            celltap_stream_n_values(replay->stream));
-    if (rewarm)
+    bool own_detector = replay->detector != NULL && !replay->fixed_model;
+    if (rewarm || (replay->fixed_model && entry->born))
         celltap_stream_rewarm(replay->stream);
-    else if (replay->detector != NULL && entry->born)
+    else if (own_detector && entry->born)
         celltap_journal_detector_begin(replay->detector, replay->stream);
     else if (afresh)
         celltap_stream_reset(replay->stream);
-    replay->known |= replay->detector != NULL ? entry->born || rewarm : afresh;
+    replay->known |= own_detector ? entry->born || rewarm : afresh;
     return replay->known;
 }
 
@@ -338,7 +382,7 @@ static int replay_prepare(struct celltap_replay *replay, const struct celltap_jo
 static int replay_step(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
                        struct celltap_journal_error *reterr)
 {
-    if (replay->detector != NULL)
+    if (replay->fixed_model ? replay->watched : replay->detector != NULL)
         celltap_journal_entry_sensed(entry, replay->values);
     else
         celltap_journal_entry_values(entry, replay->values);

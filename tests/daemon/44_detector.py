@@ -241,6 +241,24 @@ def test_verify_when_a_kept_file_is_missing_then_told_once():
         cases.same(celltap.run(*verify).err, "", "all there again")
 
 
+def test_replay_through_another_model_when_watched_then_it_gets_what_the_own_one_got():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        send(daemon, frames("s", series(25)))
+        replay = ("replay", "s", "..", "--journal", os.path.join(daemon.directory, "journal"),
+                  "--layer", "reservoir", "--diff", "--model")
+        def model_of(channels, units):
+            path = os.path.join(folder, "%d-%d.onnx" % (channels, units))
+            celltap.run("reservoir", "-o", path, "--channels", str(channels), "--units", str(units))
+            return path
+        def differences(path):
+            rows = [line.split() for line in celltap.run(*replay, path).out.splitlines()[1:-1]]
+            return {row[1]: row[2] for row in rows}
+        cases.same(set(differences(model_of(4, UNITS)).values()), {"0"}, "the same")
+        assert float(differences(model_of(2, UNITS))["h"]) > 1e-3, "without the clock"
+        cases.same(set(celltap.run(*replay, model_of(4, 24)).out.split()) & {"there"}, {"there"})
+        assert "the model takes 3" in celltap.run(*replay, model_of(3, UNITS), check=1).err
+
+
 def scores_of(text):
     lines = [line.split(",") for line in text.splitlines()[1:]]
     return {int(line[0]): tuple(float(cell) for cell in line[2:]) for line in lines}
