@@ -96,7 +96,7 @@ def alarms(scores):
 
 def check_replay(daemon, folder, record, n=201):
     """The line does what it says, pasted as it stands: it knows where this daemon is."""
-    path = {"PATH": D.BUILD + ":" + os.environ["PATH"]}
+    path = dict(os.environ, PATH=D.BUILD + ":" + os.environ["PATH"])
     subprocess.run(record["replay"], shell=True, check=True, cwd=folder, env=path, timeout=60,
                    stdout=subprocess.DEVNULL)
     directory = os.path.join(folder, "anomaly-%d" % record["seq"], "reservoir")
