@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -47,6 +48,15 @@ static int main_unknown(const char *text)
     return COMMAND_USAGE;
 }
 
+/* The library takes the widest kernel instead, without a word. */
+static void main_warn_of_kernel(void)
+{
+    const char *wanted = getenv("CELLTAP_KERNEL");
+    if (wanted && *wanted && strcmp(wanted, celltap_kernel_name()) != 0)
+        say_error("CELLTAP_KERNEL=%s cannot run here; the kernel is %s", wanted,
+                  celltap_kernel_name());
+}
+
 static int main_run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -62,6 +72,7 @@ static int main_run(int argc, char **argv)
         printf("celltap %s\n", CELLTAP_VERSION);
         return COMMAND_OK;
     }
+    main_warn_of_kernel();
     for (size_t i = 0; i < MAIN_N_COMMANDS; i++)
         if (strcmp(argv[1], MAIN_COMMANDS[i]->name) == 0)
             return MAIN_COMMANDS[i]->run(argc - 1, argv + 1);

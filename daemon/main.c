@@ -108,6 +108,15 @@ static void log_errors(const char *text)
     }
 }
 
+/* The library takes the widest kernel instead, without a word. */
+static void warn_of_kernel(void)
+{
+    const char *wanted = getenv("CELLTAP_KERNEL");
+    if (wanted != NULL && *wanted != 0 && strcmp(wanted, celltap_kernel_name()) != 0)
+        log_line(LOG_LEVEL_WARNING, "CELLTAP_KERNEL=%s cannot run here; the kernel is %s", wanted,
+                 celltap_kernel_name());
+}
+
 static int run(const struct arguments *arguments)
 {
     struct conf *conf;
@@ -119,6 +128,7 @@ static int run(const struct arguments *arguments)
     conf_errors_done(&errors);
     if (r < 0)
         return CHECK_EXIT_CONFIG;
+    warn_of_kernel();
     r = loop_run(conf);
     if (r == LOOP_MISCONFIGURED)
         return CHECK_EXIT_CONFIG;

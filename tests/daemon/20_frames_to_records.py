@@ -101,4 +101,12 @@ def test_wrong_answer_when_made_on_purpose_then_noticed():
         raise AssertionError("a value that is off by 1e-6 was not noticed")
 
 
+def test_kernel_when_it_cannot_run_then_a_warning_and_the_widest():
+    with D.Daemon(start=False) as daemon:
+        daemon.environment["CELLTAP_KERNEL"] = "bogus"
+        daemon.start()
+        assert "CELLTAP_KERNEL=bogus cannot run here" in daemon.log(), daemon.log()
+        assert daemon.control("status")["kernel"] in ("plain", "avx2", "neon")
+
+
 cases.run(globals())

@@ -38,6 +38,14 @@ def test_model_when_good_then_table_names_layers_kernel_and_cost():
     assert max(map(len, table.splitlines() + totals.splitlines()[1:])) <= 80, text
 
 
+def test_kernel_when_it_cannot_run_then_said_and_another_taken():
+    for name, said in [("bogus", True), ("plain", False), ("", False)]:
+        done = celltap.run("inspect", D.MODEL, "--json", environment={"CELLTAP_KERNEL": name})
+        kernel = done.json()["kernel"]
+        cases.same(done.err, "celltap: CELLTAP_KERNEL=%s cannot run here; the kernel is %s\n" % (
+            name, kernel) if said else "")
+
+
 def test_model_when_it_looks_ahead_then_node_and_reason():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "ahead.onnx")
