@@ -70,7 +70,10 @@ static int score_load_model(struct score *score, const char *path)
     if (strcmp(path, SCORE_BUILTIN) == 0) {
         int code =
             celltap_model_reservoir(n_columns + n_clock, score->options->units, &score->model);
-        return code < 0 ? score_fail("--units, or the number of columns", code) : 0;
+        if (code == CELLTAP_EINVAL)
+            say_error("%s takes 1 to 4096 values (%zu here%s) and --units 1 to 1024", path,
+                      n_columns, n_clock ? ", and the clock's two" : "");
+        return code == CELLTAP_EINVAL || code == 0 ? code : score_fail(path, code);
     }
     if (diagnose_load(path, &score->model, &why) < 0) {
         diagnose_say(path, &why);
@@ -119,6 +122,19 @@ static int score_level(const char *text, double *ret_state, double *ret_error)
     return -1;
 }
 
+/* Who gives horizons is told if no output is a forecast of them. */
+static int score_check_forecast(const struct score *score, size_t n_horizons)
+{
+    celltap_detector *detector = celltap_stream_detector(score->stream);
+    size_t n = celltap_detector_n_channels(detector);
+    if (score->options->horizons == NULL ||
+        strcmp(celltap_detector_get_options(detector)->forecast, "none") != 0)
+        return 0;
+    say_error("--horizons %s: the model has no output of %zu values (%zu columns x %zu horizons)",
+              score->options->horizons, n * n_horizons, n, n_horizons);
+    return -1;
+}
+
 static int score_watch(struct score *score)
 {
     const struct score_options *options = score->options;
@@ -142,10 +158,11 @@ static int score_watch(struct score *score)
     if (options->level != NULL &&
         score_level(options->level, &wanted.level_state, &wanted.level_error) < 0)
         return -1;
-    if (celltap_stream_watch(score->stream, &wanted, &why) == 0)
-        return 0;
-    say_error("%s", why.text);
-    return -1;
+    if (celltap_stream_watch(score->stream, &wanted, &why) != 0) {
+        say_error("%s", why.text);
+        return -1;
+    }
+    return score_check_forecast(score, wanted.n_horizons);
 }
 
 /* A sidecar that an earlier run has saved: what it learnt is used, its last moment is not. */

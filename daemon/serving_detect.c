@@ -127,6 +127,24 @@ static int detect_make(struct detect *detect, const char *path, char *reterr, si
     return 0;
 }
 
+/* Who says that the model forecasts is told if no output is one.  -1. */
+static int detect_check_forecast(const struct serving *serving, char *reterr, size_t reterr_bytes)
+{
+    const struct conf_forecast *forecast = &serving->conf->forecast;
+    size_t n = serving->n_channels, n_horizons = forecast->horizons.n;
+    if (!forecast->given || forecast->off || strcmp(serving->detector->forecast, "none") != 0)
+        return 0;
+    if (conf_is_builtin(serving->conf))
+        snprintf(reterr, reterr_bytes, "model %s: forecast: %s makes none; leave the key out",
+                 serving->conf->name, serving->conf->file);
+    else
+        snprintf(reterr, reterr_bytes,
+                 "model %s: forecast: no output has %zu values (%zu channels x %zu horizons); give "
+                 "the `horizons` that it has, or leave the key out",
+                 serving->conf->name, n * n_horizons, n, n_horizons);
+    return -1;
+}
+
 int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_bytes)
 {
     bool must, no_memory;
@@ -143,6 +161,8 @@ int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_byt
         snprintf(reterr, reterr_bytes, "model %s: out of memory", serving->conf->name);
     else
         code = detect_make(&detect, path, reterr, reterr_bytes);
+    if (code == 0 && serving->detector != NULL)
+        code = detect_check_forecast(serving, reterr, reterr_bytes);
     free(detect.horizons);
     free(detect.statistics);
     free(path);

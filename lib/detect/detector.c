@@ -74,7 +74,7 @@ static int detector_check(const struct celltap_detector_options *options,
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
-            return detector_refuse(reterr, "%s is %g; it can be %g to %g", rows[i].name,
+            return detector_refuse(reterr, "%s is %.10g; it can be %.10g to %.10g", rows[i].name,
                                    rows[i].value, rows[i].low, rows[i].high);
     for (size_t i = 0; i < options->n_horizons; i++)
         if (options->horizons[i] <= (i ? options->horizons[i - 1] : 0) ||

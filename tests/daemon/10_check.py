@@ -154,6 +154,8 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
 - {name: clock, file: %(m)s, detector: {clock: day}}
 - {name: saved, file: %(m)s, detector: {statistics: ecg.statistics}}
 - {name: named, file: "builtin:reservoir", channels: [a, b], detector: {statistics: ecg.statistics}}
+- {name: no, file: %(m)s, forecast: {horizons: [1, 2, 3, 4, 5, 6, 7]}}
+- {name: none, file: "builtin:reservoir", forecast: {horizons: [1]}}
 - {name: good, file: %(m)s, detector: {}}
 """ % {"m": MODEL, "y": output_name()})
     code, out, err = celltapd("--config", path, "--check")
@@ -163,7 +165,9 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
                 (3, "size", "not 1 channels x 7 horizons"),
                 (4, "clock", "with a clock the model needs at least 3 inputs, not 1"),
                 (5, "saved", "/ecg.statistics: it is not what celltap score --save has written"),
-                (6, "named", "/ecg.statistics: it is not what celltap score --save has written"))
+                (6, "named", "/ecg.statistics: it is not what celltap score --save has written"),
+                (7, "no", "no output has 7 values (1 channels x 7 horizons)"),
+                (8, "none", "forecast: builtin:reservoir makes none"))
     assert len(lines) == len(expected), err
     for line, (n, name, part) in zip(lines, expected):
         assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
