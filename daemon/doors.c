@@ -2,19 +2,18 @@
  *
  *     conf.ingest[i] --> PULL or REP with its listeners --> frames        conf.control --> requests
  *
- * The connection that sends too much is closed without a word to anybody, so sockets are told twice
- * the limit: what lies between is refused with a reply and counted. */
+ * nng closes the connection that sends too much without a word to anybody, so it is told twice the
+ * limit: what lies between is refused with a reply and counted. */
 #include "daemon/doors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 struct sock_options doors_ingest_options(const struct conf *conf, const struct conf_ingest *ingest,
-                                         struct uv_loop_s *uv, struct intake *frames)
+                                         struct intake *frames)
 {
     return (struct sock_options){
         .kind = ingest->kind == CONF_INGEST_REP ? SOCK_REP : SOCK_PULL,
-        .uv = uv,
         .recv_max_bytes = conf->max_message_bytes * 2,
         .on_message = intake_push,
         .arg = frames,
@@ -68,8 +67,8 @@ static int doors_start(struct sock *sock, struct intake *intake, struct sock_err
     return 0;
 }
 
-int doors_open(struct doors *doors, const struct conf *conf, struct uv_loop_s *uv,
-               struct intake *frames, struct intake *requests, struct sock_error *reterr)
+int doors_open(struct doors *doors, const struct conf *conf, struct intake *frames,
+               struct intake *requests, struct sock_error *reterr)
 {
     *doors = (struct doors){0};
     doors->ingest = calloc(conf->n_ingest + 1, sizeof(struct sock *));
@@ -79,7 +78,7 @@ int doors_open(struct doors *doors, const struct conf *conf, struct uv_loop_s *u
     }
     for (; doors->n_ingest < conf->n_ingest; doors->n_ingest++) {
         const struct conf_ingest *ingest = &conf->ingest[doors->n_ingest];
-        struct sock_options options = doors_ingest_options(conf, ingest, uv, frames);
+        struct sock_options options = doors_ingest_options(conf, ingest, frames);
         struct sock **place = &doors->ingest[doors->n_ingest];
         if (doors_open_sock(&options, &ingest->listen, place, reterr) != 0)
             goto fail;

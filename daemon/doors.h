@@ -21,7 +21,7 @@ struct doors {
 };
 
 struct sock_options doors_ingest_options(const struct conf *conf, const struct conf_ingest *ingest,
-                                         struct uv_loop_s *uv, struct intake *frames);
+                                         struct intake *frames);
 struct sock_options doors_control_options(struct intake *requests);
 
 /* Opens a socket and binds its URLs, uncommitted. */
@@ -29,8 +29,8 @@ int doors_open_sock(const struct sock_options *options, const struct conf_texts 
                     struct sock **ret_sock, struct sock_error *reterr);
 
 /* Opens, binds, commits and starts all of them; on failure nothing is open. */
-int doors_open(struct doors *doors, const struct conf *conf, struct uv_loop_s *uv,
-               struct intake *frames, struct intake *requests, struct sock_error *reterr);
+int doors_open(struct doors *doors, const struct conf *conf, struct intake *frames,
+               struct intake *requests, struct sock_error *reterr);
 void doors_close(struct doors *doors);
 
 /* Calls visit for each socket that is open. */

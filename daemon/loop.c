@@ -259,8 +259,7 @@ static int loop_open_socks(struct loop *loop)
     bool good = loop->frames != NULL && loop->requests != NULL;
     for (size_t i = 0; good && i < loop->conf->n_taps; i++)
         good = loop_open_tap(loop, &loop->conf->taps[i], &error) == 0;
-    if (good &&
-        doors_open(&loop->doors, loop->conf, &loop->uv, loop->frames, loop->requests, &error) == 0)
+    if (good && doors_open(&loop->doors, loop->conf, loop->frames, loop->requests, &error) == 0)
         return 0;
     log_line(LOG_LEVEL_ERR, "%s", error.text);
     return -1;

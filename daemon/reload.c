@@ -103,7 +103,7 @@ static void plan_apply_ingest(struct reload_plan *plan)
     for (size_t i = 0; i < plan->conf->n_ingest; i++) {
         struct sock_error error;
         struct sock_options options =
-            doors_ingest_options(plan->conf, &plan->conf->ingest[i], &loop->uv, loop->frames);
+            doors_ingest_options(plan->conf, &plan->conf->ingest[i], loop->frames);
         plan_commit_sock(plan->ingest[i], plan);
         if (sock_set_recv_max(plan->ingest[i], options.recv_max_bytes, &error) != 0)
             reload_say(plan->report, "%s", error.text);

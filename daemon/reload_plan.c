@@ -143,7 +143,7 @@ static size_t plan_old_ingest(const struct reload_plan *plan, const struct conf_
 
 static void plan_ingest(struct reload_plan *plan)
 {
-    struct loop *loop = plan->loop;
+    const struct loop *loop = plan->loop;
     const struct conf *conf = plan->conf;
     struct sock_error error;
     plan->ingest = calloc(conf->n_ingest + 1, sizeof(struct sock *));
@@ -158,7 +158,7 @@ static void plan_ingest(struct reload_plan *plan)
     }
     for (size_t i = 0; i < conf->n_ingest; i++) {
         const struct conf_ingest *ingest = &conf->ingest[i];
-        struct sock_options options = doors_ingest_options(conf, ingest, &loop->uv, loop->frames);
+        struct sock_options options = doors_ingest_options(conf, ingest, loop->frames);
         size_t old = plan_old_ingest(plan, ingest, i);
         if (old != SIZE_MAX) {
             plan->ingest[i] = loop->doors.ingest[old];

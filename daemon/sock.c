@@ -1,15 +1,16 @@
-/* sock.c - one socket: its connections, and what it receives, replies and publishes.
+/* sock.c - one nng socket: its connections, and what it receives, replies and publishes.
  *
  *     nng's threads:  pipe events -> peers[]      receive -> on_message -> receive the next
- *     loop's thread:  sock_resume, sock_reply; PULL, which pull.c receives
+ *     loop's thread:  sock_resume, sock_reply
  *
  * Life of a request (REP): a free place receives (one at a time, so that the order of arrival is
  * kept), on_message gets it with the place, the next free place receives; sock_reply sends and the
- * place is free again.  A client that goes away meanwhile: nng drops the reply.  When on_message
- * returns false nothing is received until sock_resume: the clients' own queues fill, which is the
- * back-pressure. */
+ * place is free again.  A client that goes away meanwhile: nng drops the reply.  PULL is the same
+ * without places.  When on_message returns false nothing is received until sock_resume: the
+ * producers' own queues fill, which is the back-pressure. */
 #include "daemon/sock_priv.h"
 
+#include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
@@ -111,8 +112,6 @@ bool sock_had_peer(const struct sock *sock)
 void sock_refuse(struct sock *sock)
 {
     atomic_store(&sock->refuses, true);
-    if (sock->kind == SOCK_PULL)
-        pull_refuse(sock->pull);
 }
 
 /* ---- receiving ---------------------------------------------------------------------------- */
@@ -120,13 +119,21 @@ void sock_refuse(struct sock *sock)
 /* With the lock held.  nng never calls back from within a receive. */
 static void sock_arm(struct sock *sock)
 {
-    struct sock_reply *reply = sock->free_replies;
-    if (sock->deaf || !sock->wants || sock->receiving != NULL || reply == NULL)
+    if (sock->deaf || !sock->wants || sock->receiving)
         return;
-    sock->free_replies = reply->next_free;
-    reply->state = REPLY_RECEIVING;
-    sock->receiving = reply;
-    nng_ctx_recv(reply->ctx, reply->aio);
+    if (sock->kind == SOCK_REP) {
+        struct sock_reply *reply = sock->free_replies;
+        if (reply == NULL)
+            return;
+        sock->free_replies = reply->next_free;
+        reply->state = REPLY_RECEIVING;
+        sock->receiving_reply = reply;
+        sock->receiving = true;
+        nng_ctx_recv(reply->ctx, reply->aio);
+    } else {
+        sock->receiving = true;
+        nng_recv_aio(sock->nng, sock->aio);
+    }
 }
 
 static void sock_reply_put(struct sock_reply *reply)
@@ -136,24 +143,26 @@ static void sock_reply_put(struct sock_reply *reply)
     reply->sock->free_replies = reply;
 }
 
-static void sock_received(struct sock_reply *reply)
+/* A receive has ended: `reply` is its place, NULL for PULL. */
+static void sock_received(struct sock *sock, nng_aio *aio, struct sock_reply *reply)
 {
-    struct sock *sock = reply->sock;
-    bool good = nng_aio_result(reply->aio) == 0;
+    bool good = nng_aio_result(aio) == 0;
     bool go_on = false;
     if (good) {
-        nng_msg *message = nng_aio_get_msg(reply->aio);
-        nng_aio_set_msg(reply->aio, NULL);
+        nng_msg *message = nng_aio_get_msg(aio);
+        nng_aio_set_msg(aio, NULL);
         pthread_mutex_lock(&sock->lock);
         /* Before on_message: a sock_resume that comes while it runs must not be lost. */
         sock->wants = false;
-        reply->state = REPLY_HELD;
+        if (reply != NULL)
+            reply->state = REPLY_HELD;
         pthread_mutex_unlock(&sock->lock);
         go_on = sock->on_message(sock->arg, sock, message, reply);
     }
     pthread_mutex_lock(&sock->lock);
-    sock->receiving = NULL;
-    if (!good)
+    sock->receiving = false;
+    sock->receiving_reply = NULL;
+    if (!good && reply != NULL)
         sock_reply_put(reply);
     if (go_on)
         sock->wants = true;
@@ -162,10 +171,10 @@ static void sock_received(struct sock_reply *reply)
     pthread_mutex_unlock(&sock->lock);
 }
 
-static bool sock_on_pull(void *arg, sock_message *message)
+static void sock_on_pull(void *arg)
 {
     struct sock *sock = arg;
-    return sock->on_message(sock->arg, sock, message, NULL);
+    sock_received(sock, sock->aio, NULL);
 }
 
 static void sock_replied(struct sock_reply *reply)
@@ -188,17 +197,13 @@ static void sock_on_reply(void *arg)
     enum sock_reply_state state = reply->state;
     pthread_mutex_unlock(&reply->sock->lock);
     if (state == REPLY_RECEIVING)
-        sock_received(reply);
+        sock_received(reply->sock, reply->aio, reply);
     else
         sock_replied(reply);
 }
 
 void sock_resume(struct sock *sock)
 {
-    if (sock->kind == SOCK_PULL) {
-        pull_resume(sock->pull);
-        return;
-    }
     pthread_mutex_lock(&sock->lock);
     sock->wants = true;
     sock_arm(sock);
@@ -207,17 +212,16 @@ void sock_resume(struct sock *sock)
 
 void sock_deafen(struct sock *sock)
 {
-    if (sock->pull != NULL)
-        pull_deafen(sock->pull);
-    if (sock->kind != SOCK_REP)
+    if (sock->kind == SOCK_PUB)
         return;
     pthread_mutex_lock(&sock->lock);
     sock->deaf = true;
-    struct sock_reply *reply = sock->receiving;
+    struct sock_reply *reply = sock->receiving_reply;
+    nng_aio *aio = reply != NULL ? reply->aio : sock->aio;
     pthread_mutex_unlock(&sock->lock);
-    if (reply != NULL) {
-        nng_aio_cancel(reply->aio);
-        nng_aio_wait(reply->aio);
+    if (aio != NULL) {
+        nng_aio_cancel(aio);
+        nng_aio_wait(aio);
     }
 }
 
@@ -274,13 +278,14 @@ static int sock_open_replies(struct sock *sock)
     return 0;
 }
 
-static int sock_open_kind(struct sock *sock, const struct sock_options *options)
+static int sock_open_kind(struct sock *sock, size_t queue)
 {
     int code = 0;
     switch (sock->kind) {
     case SOCK_PULL:
-        sock->pull = pull_new(options->uv, options->recv_max_bytes, sock_on_pull, sock);
-        return sock->pull != NULL ? 0 : NNG_ENOMEM;
+        if ((code = nng_pull0_open(&sock->nng)) != 0)
+            return code;
+        return nng_aio_alloc(&sock->aio, sock_on_pull, sock);
     case SOCK_REP:
         if ((code = nng_rep0_open(&sock->nng)) != 0)
             return code;
@@ -288,7 +293,7 @@ static int sock_open_kind(struct sock *sock, const struct sock_options *options)
     case SOCK_PUB:
         if ((code = nng_pub0_open(&sock->nng)) != 0)
             return code;
-        return nng_socket_set_int(sock->nng, NNG_OPT_SENDBUF, (int)options->queue);
+        return nng_socket_set_int(sock->nng, NNG_OPT_SENDBUF, (int)queue);
     }
     return NNG_EINVAL;
 }
@@ -296,8 +301,6 @@ static int sock_open_kind(struct sock *sock, const struct sock_options *options)
 static int sock_set_options(struct sock *sock, size_t recv_max_bytes)
 {
     int code;
-    if (sock->kind == SOCK_PULL)
-        return 0;
     if ((code = nng_socket_set_size(sock->nng, NNG_OPT_RECVMAXSZ, recv_max_bytes)) != 0 ||
         (code = nng_socket_set_bool(sock->nng, NNG_OPT_TCP_KEEPALIVE, true)) != 0)
         return code;
@@ -311,10 +314,6 @@ static int sock_set_options(struct sock *sock, size_t recv_max_bytes)
 
 int sock_set_recv_max(struct sock *sock, size_t recv_max_bytes, struct sock_error *reterr)
 {
-    if (sock->kind == SOCK_PULL) {
-        pull_set_recv_max(sock->pull, recv_max_bytes);
-        return 0;
-    }
     int code = nng_socket_set_size(sock->nng, NNG_OPT_RECVMAXSZ, recv_max_bytes);
     return code == 0 ? 0 : sock_fail(reterr, "cannot change", "a socket's limit", code);
 }
@@ -329,7 +328,7 @@ int sock_open(const struct sock_options *options, struct sock **ret_sock, struct
     sock->on_message = options->on_message;
     sock->arg = options->arg;
     sock->peers = calloc(SOCK_PEERS_MAX, sizeof(*sock->peers));
-    int code = sock->peers != NULL ? sock_open_kind(sock, options) : NNG_ENOMEM;
+    int code = sock->peers != NULL ? sock_open_kind(sock, options->queue) : NNG_ENOMEM;
     if (code == 0)
         code = sock_set_options(sock, options->recv_max_bytes);
     if (code != 0) {
@@ -348,6 +347,7 @@ void sock_close(struct sock *sock)
     sock_listeners_close(sock);
     for (size_t i = 0; sock->replies != NULL && i < SOCK_REPLIES; i++)
         nng_aio_stop(sock->replies[i].aio);
+    nng_aio_stop(sock->aio);
     if (nng_socket_id(sock->nng) > 0)
         nng_close(sock->nng);
     for (size_t i = 0; sock->replies != NULL && i < SOCK_REPLIES; i++) {
@@ -355,7 +355,7 @@ void sock_close(struct sock *sock)
             nng_msg_free(nng_aio_get_msg(sock->replies[i].aio));
         nng_aio_free(sock->replies[i].aio);
     }
-    pull_free(sock->pull);
+    nng_aio_free(sock->aio);
     free(sock->replies);
     free(sock->peers);
     pthread_mutex_destroy(&sock->lock);

@@ -1,7 +1,6 @@
 /* sock.h - the door to nng: sockets that receive, reply and publish.
  *
- *     PULL       --read by the loop (pull.h)-->  on_message(arg, message, NULL)
- *     REP        --callback on nng's threads-->  on_message(arg, message, reply place)
+ *     PULL, REP  --callback on nng's threads-->  on_message(arg, message, reply place)
  *     PUB        <--sock_publish-- the threads that step streams, each with its sender
  *     listeners  bound beside their path and renamed into place, re-opened when they are deaf
  *
@@ -44,17 +43,14 @@ struct sock_error {
     char text[512];
 };
 
-/* Called on nng's threads, of PULL on the loop's, for one message at a time and in the order of
- * arrival.  Takes the message.  False: there is no room for more, wait for sock_resume before the next one. */
+/* Called on nng's threads, for one message at a time and in the order of arrival.  Takes the
+ * message.  False: there is no room for more, wait for sock_resume before the next one. */
 typedef bool (*sock_on_message)(void *arg, struct sock *sock, sock_message *message,
                                 struct sock_reply *reply);
 
-struct uv_loop_s;
-
 struct sock_options {
     enum sock_kind kind;
-    struct uv_loop_s *uv;  /* PULL: borrowed */
-    size_t recv_max_bytes; /* the connection that sends a longer message is closed */
+    size_t recv_max_bytes; /* nng drops the connection that sends a longer message */
     size_t queue;          /* PUB: messages kept per subscriber before the oldest is lost */
     sock_on_message on_message;
     void *arg;

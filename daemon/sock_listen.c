@@ -1,7 +1,7 @@
 /* sock_listen.c - a socket's listeners: bound beside their path, renamed into place, kept alive.
  *
  *     ipc:///run/x.ipc   nng binds /run/x.ipc~  --rename-->  /run/x.ipc      (commit)
- *     tcp://host:port    nng binds host:port         (of PULL, pull.c instead of nng)
+ *     tcp://host:port    nng binds host:port
  *
  * The rename lets a new socket take a path over from an old one without a moment in which nobody
  * listens; nng, which unlinks the name it has bound when it closes, then finds nothing.
@@ -124,16 +124,9 @@ static int listener_open(struct sock *sock, struct sock_listener *listener,
         bound = url;
         unlink(listener->beside);
     }
-    const char *why;
-    int code;
-    if (sock->kind == SOCK_PULL) {
-        code = pull_listen(sock->pull, bound, &listener->door, &why);
-    } else {
-        code = nng_listen(sock->nng, bound, &listener->nng, 0);
-        why = nng_strerror(code);
-    }
+    int code = nng_listen(sock->nng, bound, &listener->nng, 0);
     if (code != 0)
-        return listen_fail(reterr, listener->url, why);
+        return listen_fail(reterr, listener->url, nng_strerror(code));
     listener->open = true;
     return 0;
 }
@@ -151,23 +144,12 @@ static int listener_commit(struct sock_listener *listener, struct sock_error *re
     return 0;
 }
 
-/* And the connections that came through it. */
-static void listener_shut(struct sock_listener *listener)
-{
-    if (!listener->open)
-        return;
-    if (listener->door != NULL)
-        pull_unlisten(listener->door);
-    else
-        nng_listener_close(listener->nng);
-    listener->door = NULL;
-    listener->open = false;
-}
-
 static void listener_close(struct sock_listener *listener)
 {
     struct stat status;
-    listener_shut(listener);
+    if (listener->open)
+        nng_listener_close(listener->nng);
+    listener->open = false;
     /* Only if nobody has taken the path over. */
     if (listener->path != NULL && listener->inode != 0 && lstat(listener->path, &status) == 0 &&
         status.st_dev == listener->device && status.st_ino == listener->inode)
@@ -243,8 +225,6 @@ static int probe_address(const struct sock_listener *listener, struct sockaddr_s
         *ret_n_bytes = sizeof(struct sockaddr_un);
         return listen_address(listener->path, (struct sockaddr_un *)ret_address);
     }
-    if (listener->door != NULL)
-        return pull_address(listener->door, ret_address, ret_n_bytes);
     if (nng_listener_get_addr(listener->nng, NNG_OPT_LOCADDR, &bound) != 0)
         return -1;
     if (bound.s_family == NNG_AF_INET) {
@@ -327,15 +307,15 @@ static enum probe_result probe_step(struct sock_listener *listener)
 static bool listener_reopen(struct sock *sock, struct sock_listener *listener)
 {
     struct sock_error error;
-    struct sock_listener old = *listener;
     bool was_open = listener->open;
-    if (listener->path == NULL) /* a port cannot be bound twice */
-        listener_shut(&old);
-    listener->door = NULL;
+    nng_listener old = listener->nng;
+    if (was_open && listener->path == NULL) /* a port cannot be bound twice */
+        nng_listener_close(old);
     listener->open = false;
     bool good =
         listener_open(sock, listener, &error) == 0 && listener_commit(listener, &error) == 0;
-    listener_shut(&old);
+    if (was_open && listener->path != NULL)
+        nng_listener_close(old);
     if (good)
         log_line(LOG_LEVEL_WARNING, "%s did not answer; it listens again", listener->url);
     else if (was_open)
@@ -346,8 +326,6 @@ static bool listener_reopen(struct sock *sock, struct sock_listener *listener)
 size_t sock_probe(struct sock *sock)
 {
     size_t n_reopened = 0;
-    if (sock->pull != NULL)
-        pull_tick(sock->pull);
     for (struct sock_listener *l = sock->listeners; l != NULL; l = l->next)
         if (l->committed && probe_step(l) == PROBE_DEAF)
             n_reopened += listener_reopen(sock, l);

@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#include "daemon/pull.h"
 #include "daemon/sock.h"
 
 #define SOCK_PEERS_MAX 1024 /* connections of one socket; more are closed at once */
@@ -40,10 +39,9 @@ struct sock_listener {
     char *path;   /* owned; of ipc://, else NULL */
     char *beside; /* owned; where nng has bound it, until it is renamed to path */
     bool committed;
-    bool open; /* nng has it, or: */
+    bool open; /* nng has it */
     nng_listener nng;
-    struct pull_door *door; /* of PULL, NULL while it is not open; owned */
-    dev_t device;           /* of the socket at path, once committed */
+    dev_t device; /* of the socket at path, once committed */
     ino_t inode;
     int probe_fd; /* -1: none under way */
     bool probe_asked;
@@ -53,7 +51,6 @@ struct sock_listener {
 struct sock {
     enum sock_kind kind;
     nng_socket nng;
-    struct pull *pull; /* owned; of PULL, which has none of nng's */
     sock_on_message on_message;
     void *arg;
     struct sock_listener *listeners; /* owned; the loop's thread only */
@@ -63,10 +60,11 @@ struct sock {
     pthread_mutex_t lock; /* guards all below */
     size_t n_entered;
     struct sock_peer *peers; /* [SOCK_PEERS_MAX] owned */
-    bool wants, deaf;
+    bool wants, receiving, deaf;
+    nng_aio *aio;               /* owned; PULL: receives */
     struct sock_reply *replies; /* [SOCK_REPLIES] owned; REP */
     struct sock_reply *free_replies;
-    struct sock_reply *receiving; /* NULL: none is */
+    struct sock_reply *receiving_reply;
     size_t n_sending;
     atomic_uint_fast64_t n_published;
 };

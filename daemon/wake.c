@@ -1,13 +1,10 @@
-/* wake.c - the loop is woken, or does the work before it sleeps: one event descriptor.
+/* wake.c - other threads wake the loop: one event descriptor, written only while the loop sleeps.
  *
  *     pending   false ----------- sleeps -----------> true: written, wakes up
  *               true  --- work --- false --- work ---> sleeps, or writes it itself: more to do
  *
  * While the loop works `pending` stays true, so that senders write nothing.  What they have left
- * before it became false is found by the second look, what they leave after it wakes the loop.
- *
- * What the loop's own callbacks send while it looks at descriptors is `due`: the work follows when
- * all of them have been looked at, and nothing is written. */
+ * before it became false is found by the second look, what they leave after it wakes the loop. */
 #include "daemon/wake.h"
 
 #include <stdint.h>
@@ -17,9 +14,7 @@
 void wake_send(struct wake *wake)
 {
     static const uint64_t one = 1;
-    if (pthread_equal(pthread_self(), wake->thread) && wake->looks)
-        wake->due = true;
-    else if (!atomic_exchange(&wake->pending, true) && write(wake->fd, &one, sizeof(one)) < 0)
+    if (!atomic_exchange(&wake->pending, true) && write(wake->fd, &one, sizeof(one)) < 0)
         atomic_store(&wake->pending, false); /* cannot be: the counter holds 2^64 - 2 */
 }
 
@@ -27,25 +22,10 @@ static void wake_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct wake *wake = poll->data;
     uint64_t n;
-    (void)status, (void)events;
-    if (read(wake->fd, &n, sizeof(n)) > 0)
-        wake->due = true;
-}
-
-static void wake_on_prepare(uv_prepare_t *prepare)
-{
-    struct wake *wake = prepare->data;
-    wake->looks = true;
-}
-
-static void wake_on_check(uv_check_t *check)
-{
-    struct wake *wake = check->data;
-    wake->looks = false;
-    if (!wake->due)
+    (void)status;
+    (void)events;
+    if (read(wake->fd, &n, sizeof(n)) < 0)
         return;
-    wake->due = false;
-    atomic_store(&wake->pending, true);
     bool more = wake->work(wake->arg);
     atomic_store(&wake->pending, false);
     more |= wake->work(wake->arg);
@@ -57,15 +37,10 @@ int wake_open(struct wake *wake, uv_loop_t *uv, bool (*work)(void *arg), void *a
 {
     wake->work = work;
     wake->arg = arg;
-    wake->thread = pthread_self();
-    wake->poll.data = wake->prepare.data = wake->check.data = wake;
+    wake->poll.data = wake;
     wake->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake->fd < 0)
         return -1;
-    uv_prepare_init(uv, &wake->prepare);
-    uv_check_init(uv, &wake->check);
-    uv_prepare_start(&wake->prepare, wake_on_prepare);
-    uv_check_start(&wake->check, wake_on_check);
     uv_poll_init(uv, &wake->poll, wake->fd);
     return uv_poll_start(&wake->poll, UV_READABLE, wake_on_poll);
 }

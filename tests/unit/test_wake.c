@@ -2,8 +2,6 @@
 #include "daemon/wake.h"
 
 #include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "tests/support/suite.h"
 
@@ -45,8 +43,6 @@ static void open_both(struct counts *counts, uv_loop_t *uv)
 static void close_both(struct counts *counts, uv_loop_t *uv)
 {
     uv_close((uv_handle_t *)&counts->wake.poll, NULL);
-    uv_close((uv_handle_t *)&counts->wake.prepare, NULL);
-    uv_close((uv_handle_t *)&counts->wake.check, NULL);
     uv_run(uv, UV_RUN_DEFAULT);
     wake_close(&counts->wake);
     ck_assert_int_eq(uv_loop_close(uv), 0);
@@ -81,35 +77,6 @@ START_TEST(test_wake_when_there_is_more_to_do_then_called_again)
 }
 END_TEST
 
-static void look_at_other(uv_poll_t *poll, int status, int events)
-{
-    struct counts *counts = poll->data;
-    (void)status, (void)events;
-    uv_poll_stop(poll);
-    wake_send(&counts->wake);
-    ck_assert_uint_eq(counts->n_calls, 0); /* not before all descriptors were looked at */
-}
-
-START_TEST(test_wake_when_sent_by_the_loop_while_it_looks_then_called_and_nothing_written)
-{
-    struct counts counts;
-    uv_loop_t uv;
-    uv_poll_t other;
-    uint64_t n;
-    open_both(&counts, &uv);
-    int fd = eventfd(1, EFD_NONBLOCK);
-    other.data = &counts;
-    ck_assert_int_eq(uv_poll_init(&uv, &other, fd), 0);
-    ck_assert_int_eq(uv_poll_start(&other, UV_READABLE, look_at_other), 0);
-    uv_run(&uv, UV_RUN_NOWAIT);
-    ck_assert_uint_ge(counts.n_calls, 1);
-    ck_assert_int_eq(read(counts.wake.fd, &n, sizeof n), -1);
-    uv_close((uv_handle_t *)&other, NULL);
-    close_both(&counts, &uv);
-    close(fd);
-}
-END_TEST
-
 START_TEST(test_wake_when_not_sent_then_not_called)
 {
     struct counts counts;
@@ -126,7 +93,6 @@ int main(void)
     const TTest *const tests[] = {
         test_wake_when_sent_at_any_time_then_seen,
         test_wake_when_there_is_more_to_do_then_called_again,
-        test_wake_when_sent_by_the_loop_while_it_looks_then_called_and_nothing_written,
         test_wake_when_not_sent_then_not_called,
         NULL,
     };

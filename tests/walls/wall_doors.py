@@ -25,7 +25,7 @@ DOORS = {
 }
 # Headers of C, of POSIX and of Linux: open to everybody but where SHUT says otherwise.
 SYSTEM = re.compile(r"(assert|ctype|dirent|errno|fcntl|fenv|float|fnmatch|getopt|glob|inttypes|"
-                    r"langinfo|libgen|limits|locale|math|netdb|poll|pthread|sched|semaphore|setjmp|"
+                    r"langinfo|libgen|limits|locale|math|poll|pthread|sched|semaphore|setjmp|"
                     r"signal|spawn|"
                     r"stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|"
                     r"string|strings|sysexits|syslog|termios|time|unistd|wchar|wctype|"
