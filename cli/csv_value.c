@@ -1,6 +1,7 @@
 /* csv_value.c - what a csv cell says: a number, a time, or that there is none. */
 #include "cli/csv_value.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #define CSV_VALUE_TEXT_MAX     64 /* bytes; a longer number is none */
 #define CSV_VALUE_SECONDS_MAX  9223372036
 #define CSV_VALUE_NS_A_SECOND  1000000000
-#define CSV_VALUE_FRACTION_MAX 9 /* digits of a nanosecond */
+#define CSV_VALUE_FRACTION_MAX 9                  /* digits of a nanosecond */
+#define CSV_VALUE_NS_MIN       100000000000000000 /* in 1973; what is less are seconds */
 
 /* A copy without the blanks around it, ended by NUL; NULL if it is too long or holds a NUL. */
 static const char *csv_trim(const char *text, size_t n_bytes, char *ret_text)
@@ -207,12 +209,28 @@ static enum csv_kind csv_seconds(const char *text, int64_t *ret_ns)
     return CSV_VALUE;
 }
 
+/* Nanoseconds as celltap itself writes them: so many digits are no seconds. */
+static enum csv_kind csv_nanoseconds(const char *text, int64_t *ret_ns)
+{
+    char *end;
+    if (text[strspn(text, "0123456789")] != '\0')
+        return CSV_BAD;
+    errno = 0;
+    long long ns = strtoll(text, &end, 10);
+    if (errno != 0 || ns < CSV_VALUE_NS_MIN)
+        return CSV_BAD;
+    *ret_ns = ns;
+    return CSV_VALUE;
+}
+
 enum csv_kind csv_time(const char *text, size_t n_bytes, int64_t *ret_ns)
 {
     char copy[CSV_VALUE_TEXT_MAX];
     const char *trimmed = csv_trim(text, n_bytes, copy);
     if (!trimmed)
         return CSV_BAD;
+    if (csv_nanoseconds(trimmed, ret_ns) == CSV_VALUE)
+        return CSV_VALUE;
     if (csv_seconds(trimmed, ret_ns) == CSV_VALUE)
         return CSV_VALUE;
     return csv_date(trimmed, strlen(trimmed), ret_ns);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,10 +177,12 @@ static int journal_on_export(void *arg, const struct celltap_journal_entry *entr
             fprintf(out->file, ",v%zu", i);
         fputc('\n', out->file);
     }
-    celltap_journal_entry_values(entry, out->values);
+    celltap_journal_entry_sensed(entry, out->values);
     fprintf(out->file, "%" PRIu64 ",%" PRId64 ",%d", entry->seq, entry->ts_ns, entry->reset);
     for (size_t i = 0; i < entry->n_values; i++) {
-        digits_float(out->values[i], number);
+        number[0] = '\0';
+        if (!isnan(out->values[i]))
+            digits_float(out->values[i], number);
         fprintf(out->file, ",%s", number);
     }
     fputc('\n', out->file);

@@ -202,6 +202,12 @@ static int verify_verdict(const struct verify_options *options,
     printf("%s: %s records with %s entries in %s bytes, %" PRIu64 " segments\n", options->journal,
            progress_thousands(check->n_records, a), progress_thousands(check->n_frames, b),
            progress_thousands(check->n_bytes, c), check->n_segments);
+    if (check->health == CELLTAP_JOURNAL_FOREIGN) {
+        fflush(stdout);
+        say_error("%016" PRIx64 ".seg: %s; use that version's celltap", check->bad_segment,
+                  check->reason);
+        return COMMAND_FAILED;
+    }
     if (check->health != CELLTAP_JOURNAL_WHOLE) {
         bool torn = check->health == CELLTAP_JOURNAL_TORN;
         fflush(stdout);

@@ -91,6 +91,10 @@ static int replay_range(const char *text, struct celltap_replay_options *ret_opt
                   text);
         return -1;
     }
+    if (ret_options->from_seq > ret_options->to_seq || ret_options->from_ts > ret_options->to_ts) {
+        say_error("the range \"%s\" ends before it begins", text);
+        return -1;
+    }
     return 0;
 }
 

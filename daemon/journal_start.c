@@ -19,6 +19,7 @@
 #include "daemon/journal_priv.h"
 #include "daemon/log.h"
 #include "daemon/sd.h"
+#include "daemon/shell.h"
 
 #define START_STATUS_MS 500
 #define START_LOG_MS    5000
@@ -132,6 +133,27 @@ static int start_sync(const struct journal *journal, uint64_t synced)
     return -1;
 }
 
+/* Another version's journal, or a damaged one: says what to do.  -1. */
+static int start_refuse(const struct journal *journal, const struct celltap_journal_check *check)
+{
+    char word[SHELL_WORD_BYTES(4096)];
+    if (check->health == CELLTAP_JOURNAL_FOREIGN) {
+        log_line(LOG_LEVEL_ERR,
+                 "journal: %s/%016" PRIx64
+                 ".seg: %s; start that version, or move the directory away to begin anew",
+                 journal->directory, check->bad_segment, check->reason);
+        return -1;
+    }
+    shell_put_word(word, journal->directory);
+    log_line(LOG_LEVEL_ERR,
+             "journal: damaged: %s/%016" PRIx64 ".seg, offset %" PRIu64
+             ": %s; `celltap journal verify --cut --journal %s` cuts it off there (%" PRIu64
+             " bytes are lost)",
+             journal->directory, check->bad_segment, check->bad_offset, check->reason, word,
+             check->n_behind);
+    return -1;
+}
+
 static int start_check(struct journal *journal, uint64_t synced,
                        struct celltap_journal_check *ret_check)
 {
@@ -151,15 +173,8 @@ static int start_check(struct journal *journal, uint64_t synced,
     }
     if (ret_check->health == CELLTAP_JOURNAL_WHOLE)
         return start_sync(journal, synced);
-    if (ret_check->health == CELLTAP_JOURNAL_DAMAGED) {
-        log_line(LOG_LEVEL_ERR,
-                 "journal: damaged: %s/%016" PRIx64 ".seg, offset %" PRIu64
-                 ": %s; `celltap journal "
-                 "verify --cut --journal %s` cuts it off there (%" PRIu64 " bytes are lost)",
-                 journal->directory, ret_check->bad_segment, ret_check->bad_offset,
-                 ret_check->reason, journal->directory, ret_check->n_behind);
-        return -1;
-    }
+    if (ret_check->health != CELLTAP_JOURNAL_TORN)
+        return start_refuse(journal, ret_check);
     log_line(LOG_LEVEL_WARNING,
              "journal: %016" PRIx64 ".seg ends in the middle of a write, offset %" PRIu64
              ": %s; %" PRIu64 " bytes that had not been synced are cut off",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/shell.h"
 #include "daemon/tap_verdict.h"
 
 static uint64_t taps_of_stream(const struct taps *taps, struct stream *stream)
@@ -78,19 +79,8 @@ size_t taps_n_dynamic(const struct taps *taps)
     return n;
 }
 
-/* A word for the shell. */
-static char *put_quoted(char *at, const char *text)
-{
-    *at++ = '\'';
-    for (; *text != '\0'; text++)
-        at = *text == '\'' ? stpcpy(at, "'\\''") : (*at = *text, at + 1);
-    return stpcpy(at, "'");
-}
-
 void taps_set_replay(struct taps *taps, const struct conf_texts *control_listen)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-";
     const char *url = NULL; /* a path: with tcp, who may dial is on another machine as well */
     for (size_t i = 0; i < control_listen->n && url == NULL; i++)
         if (strncmp(control_listen->items[i], "ipc://", 6) == 0)
@@ -99,8 +89,7 @@ void taps_set_replay(struct taps *taps, const struct conf_texts *control_listen)
     taps->control[0] = '\0';
     if (url == NULL || strcmp(url, TAPS_CONTROL_DEFAULT) == 0)
         return;
-    char *at = stpcpy(taps->control, "--control ");
-    stpcpy(url[strspn(url, plain)] == '\0' ? stpcpy(at, url) : put_quoted(at, url), " ");
+    stpcpy(shell_put_word(stpcpy(taps->control, "--control "), url), " ");
 }
 
 int taps_add(struct taps *taps, struct tap *tap)

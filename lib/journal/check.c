@@ -25,6 +25,8 @@ static void check_fault(celltap_journal_reader *reader, uint64_t synced,
     *code = reader_was_synced(reader, &was, reterr);
     was |= synced > check->end;
     check->health = was ? CELLTAP_JOURNAL_DAMAGED : CELLTAP_JOURNAL_TORN;
+    if (strcmp(fault.reason, SEGMENT_OTHER_VERSION) == 0)
+        check->health = CELLTAP_JOURNAL_FOREIGN;
     check->bad_segment = fault.segment;
     check->bad_offset = fault.offset;
     check->n_behind = reader_behind(reader);

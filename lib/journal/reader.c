@@ -333,7 +333,7 @@ int reader_next_strict(celltap_journal_reader *reader, struct celltap_journal_er
     int code = 0;
     reader->at = reader->end = NULL;
     if (reader->stopped)
-        return folder_fail(reterr, CELLTAP_EDAMAGED, 0, "%s", reader->fault.reason);
+        return reader_stop(reader, reader->fault.reason, reterr);
     if (reader->position == reader_segment(reader)) /* its head was not whole yet */
         code = reader_open_segment(reader, reterr);
     if (code != 0)
@@ -378,7 +378,7 @@ int celltap_journal_reader_next(celltap_journal_reader *reader,
     if (reader->n_segments == 0)
         return 0;
     int code = reader_next_strict(reader, reterr);
-    if (code != CELLTAP_EDAMAGED)
+    if (code != CELLTAP_EDAMAGED || strcmp(reader->fault.reason, SEGMENT_OTHER_VERSION) == 0)
         return code;
     struct celltap_journal_error ignored;
     if (reader_was_synced(reader, &was, &ignored) != 0 || was)

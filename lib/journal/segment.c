@@ -39,7 +39,7 @@ const char *segment_get_head(const unsigned char *bytes, size_t n_bytes, uint64_
     if (le_get32(bytes + 8) != crc(0, bytes + 12, SEGMENT_HEAD_BYTES - 12))
         return "the checksum of the segment's head is wrong";
     if (le_get32(bytes + 12) != SEGMENT_VERSION)
-        return "the segment is of another version of celltap";
+        return SEGMENT_OTHER_VERSION;
     if (le_get64(bytes + 16) != position)
         return "the segment has another position than its name";
     ret_head->position = position;

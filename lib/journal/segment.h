@@ -28,6 +28,9 @@
 #define SEGMENT_BORN        (UINT32_C(1) << 30)
 #define SEGMENT_FLAGS       (UINT32_C(0x7f) << 24) /* all of them */
 
+/* What is wrong with a whole head that this version does not read. */
+#define SEGMENT_OTHER_VERSION "the segment is of another version of celltap"
+
 struct segment_head {
     uint64_t position, synced, epoch;
 };

@@ -116,6 +116,7 @@ def test_any_range_when_replayed_then_the_bits_that_were():
         assert "no timestep of s/1 in 400..500" in replay("s/1", "400..500", journal, check=1)
         assert "no timestep of x" in replay("x", "1..2", journal, check=1)
         assert "is no range" in replay("s/1", "5-9", journal, check=2)
+        assert "ends before it begins" in replay("s/1", "9..5", journal, check=2)
 
 
 def by_control(daemon, **more):

@@ -7,6 +7,7 @@ and the command that cuts it; a torn end is cut and said.
 """
 import errno
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -166,6 +167,32 @@ def test_journal_when_damaged_then_refuses_to_start_and_the_command_cuts():
         daemon.start()
         stream, = daemon.control("streams")["streams"]
         cases.same(stream["seq"], 3)
+
+
+def test_journal_when_of_another_version_then_nothing_of_it_is_cut():
+    """Also where nothing behind its head says that it was ever synced."""
+    for n_bytes in (None, 40):
+        daemon, journal = started(sync="off", snapshot_every=10**6)
+        with daemon:
+            filled(daemon)
+            daemon.process.kill()
+            daemon.process.wait()
+            path = J.path(journal, 0, "seg")
+            with open(path, "rb") as file:
+                data = file.read()[:n_bytes]
+            head = data[:8] + b"...." + struct.pack("<I", 2) + data[16:40]
+            data = head[:8] + struct.pack("<I", J.crc32c(head[12:])) + head[12:] + data[40:]
+            with open(path, "wb") as file:
+                file.write(data)
+            assert "another version" in refused(daemon), daemon.log()
+            for cut in ((), ("--cut",)):
+                done = celltap.run("journal", "verify", *cut, "--journal", journal, check=1)
+                assert "another version" in done.err and "--cut" not in done.err, done.err
+            for command in (("journal", "ls"), ("replay", "s", "..", "-o", journal + "/out")):
+                done = celltap.run(*command, "--journal", journal, check=1)
+                assert "another version" in done.err, done.err
+            with open(path, "rb") as file:
+                assert file.read() == data, "it was changed"
 
 
 def test_end_when_torn_then_cut_and_said():

@@ -285,6 +285,19 @@ def test_replay_of_scores_then_those_of_celltap_score():
             check(scores_of(file.read()), wanted, "a file")
 
 
+def test_export_when_fed_to_celltap_score_then_the_scores_that_were():
+    with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
+        rows = series(26)
+        wanted = expected(folder, rows)
+        send(daemon, frames("s", rows))
+        data = os.path.join(folder, "export.csv")
+        celltap.run("journal", "export", "s", "--journal", os.path.join(daemon.directory, "journal"),
+                    "-o", data)
+        out = celltap.run("score", "builtin:reservoir", data, "--columns", "v0,v1", "--warmup",
+                          str(WARMUP), "--units", str(UNITS), "--clock", "day").out
+        check(scores_of(out), wanted, "the export")  # with its missing values and its times
+
+
 def test_replay_of_scores_when_a_part_was_not_watched_then_those_of_the_rest():
     with tempfile.TemporaryDirectory() as folder, daemon_of() as daemon:
         rows = series(20)
