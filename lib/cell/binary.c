@@ -11,12 +11,12 @@ struct binary {
     const float *constant[2]; /* in floats; NULL: an input */
 };
 
-static void binary_step(const struct cell *cell, const struct cell_columns *columns)
+static void binary_step(const struct cell *cell, struct kernel_panel *panel)
 {
     const struct binary *binary = (const struct binary *)cell;
     const struct kernel *kernel = kernel_pick();
-    for (size_t c = 0; c < columns->n_columns; c++) {
-        float *column = columns->activations + c * columns->stride;
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        float *column = panel->activations + c * panel->stride;
         const float *operands[2];
         for (size_t i = 0, input_ix = 0; i < 2; i++)
             operands[i] = binary->constant[i] != NULL ? binary->constant[i]

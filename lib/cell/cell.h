@@ -19,26 +19,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CELL_PAD         16 /* floats: 64 bytes */
-#define CELL_TENSORS_MAX 6  /* h c i f g o */
+#include "lib/kernel/kernel.h"
+
+#define CELL_PAD         KERNEL_PAD
+#define CELL_TENSORS_MAX 6 /* h c i f g o */
 
 static inline size_t cell_padded(size_t n)
 {
-    return (n + CELL_PAD - 1) & ~(size_t)(CELL_PAD - 1);
+    return kernel_padded(n);
 }
-
-/* Where one step finds its numbers. */
-struct cell_columns {
-    size_t n_columns;
-    float *activations;   /* [n_columns][stride] */
-    size_t stride;        /* floats, a multiple of CELL_PAD */
-    float *const *states; /* [n_columns]: each stream's states */
-};
 
 struct cell;
 
 struct cell_class {
-    void (*step)(const struct cell *cell, const struct cell_columns *columns);
+    void (*step)(const struct cell *cell, struct kernel_panel *panel);
     void (*free)(struct cell *cell); /* gives packed weights and the cell back */
 };
 
@@ -59,9 +53,10 @@ struct cell {
     size_t n_macs;        /* multiply-adds a timestep */
 };
 
-static inline void cell_step(const struct cell *cell, const struct cell_columns *columns)
+/* The panel's columns are the caller's; where the cell's numbers are in them, the step fills in. */
+static inline void cell_step(const struct cell *cell, struct kernel_panel *panel)
 {
-    cell->class->step(cell, columns);
+    cell->class->step(cell, panel);
 }
 
 void cell_free(struct cell *cell); /* NULL is fine */

@@ -34,12 +34,11 @@ struct kernel_activation cell_base_activation(struct cell_activation activation)
 bool cell_base_is_activation(struct cell_activation activation);
 
 /* Where the kernel finds a cell's numbers. */
-static inline struct kernel_panel cell_base_panel(const struct cell *cell,
-                                                  const struct cell_columns *columns)
+static inline void cell_base_place(const struct cell *cell, struct kernel_panel *panel)
 {
-    return (struct kernel_panel){columns->n_columns, columns->activations, columns->stride,
-                                 columns->states,    cell->state_at,       cell->in_at[0],
-                                 cell->out_at};
+    panel->state_at = cell->state_at;
+    panel->in_at = cell->in_at[0];
+    panel->out_at = cell->out_at;
 }
 
 /* ---- packing ------------------------------------------------------------------------------- */

@@ -10,10 +10,10 @@ struct dense {
     struct kernel_dense kernel;
 };
 
-static void dense_step(const struct cell *cell, const struct cell_columns *columns)
+static void dense_step(const struct cell *cell, struct kernel_panel *panel)
 {
-    struct kernel_panel panel = cell_base_panel(cell, columns);
-    kernel_pick()->dense(&((const struct dense *)cell)->kernel, &panel);
+    cell_base_place(cell, panel);
+    kernel_pick()->dense(&((const struct dense *)cell)->kernel, panel);
 }
 
 static const struct cell_class dense_class = {dense_step, cell_base_free};

@@ -19,10 +19,10 @@ struct gru {
     struct kernel_gru kernel;
 };
 
-static void gru_step(const struct cell *cell, const struct cell_columns *columns)
+static void gru_step(const struct cell *cell, struct kernel_panel *panel)
 {
-    struct kernel_panel panel = cell_base_panel(cell, columns);
-    kernel_pick()->gru(&((const struct gru *)cell)->kernel, &panel);
+    cell_base_place(cell, panel);
+    kernel_pick()->gru(&((const struct gru *)cell)->kernel, panel);
 }
 
 static const struct cell_class gru_class = {gru_step, cell_base_free};

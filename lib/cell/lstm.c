@@ -17,10 +17,10 @@ struct lstm {
     struct kernel_lstm kernel;
 };
 
-static void lstm_step(const struct cell *cell, const struct cell_columns *columns)
+static void lstm_step(const struct cell *cell, struct kernel_panel *panel)
 {
-    struct kernel_panel panel = cell_base_panel(cell, columns);
-    kernel_pick()->lstm(&((const struct lstm *)cell)->kernel, &panel);
+    cell_base_place(cell, panel);
+    kernel_pick()->lstm(&((const struct lstm *)cell)->kernel, panel);
 }
 
 static const struct cell_class lstm_class = {lstm_step, cell_base_free};

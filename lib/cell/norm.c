@@ -12,16 +12,15 @@ struct norm {
     const float *scale, *bias;
 };
 
-static void norm_step(const struct cell *cell, const struct cell_columns *columns)
+static void norm_step(const struct cell *cell, struct kernel_panel *panel)
 {
     const struct norm *norm = (const struct norm *)cell;
     const struct kernel *kernel = kernel_pick();
-    for (size_t c = 0; c < columns->n_columns; c++) {
-        float *column = columns->activations + c * columns->stride;
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        float *column = panel->activations + c * panel->stride;
         for (size_t o = 0; o < norm->outer; o++)
-            kernel->norm(column + cell->in_at[0] + o * norm->n,
-                         column + cell->out_at + o * norm->n, norm->n, norm->epsilon,
-                         norm->scale, norm->bias);
+            kernel->norm(column + cell->in_at[0] + o * norm->n, column + cell->out_at + o * norm->n,
+                         norm->n, norm->epsilon, norm->scale, norm->bias);
     }
 }
 

@@ -10,13 +10,13 @@ struct reduce {
     size_t n_results; /* of a line: n, or 1 */
 };
 
-static void reduce_step(const struct cell *cell, const struct cell_columns *columns)
+static void reduce_step(const struct cell *cell, struct kernel_panel *panel)
 {
     const struct reduce *reduce = (const struct reduce *)cell;
     const struct kernel *kernel = kernel_pick();
-    for (size_t c = 0; c < columns->n_columns; c++) {
-        const float *x = columns->activations + c * columns->stride + cell->in_at[0];
-        float *y = columns->activations + c * columns->stride + cell->out_at;
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        const float *x = panel->activations + c * panel->stride + cell->in_at[0];
+        float *y = panel->activations + c * panel->stride + cell->out_at;
         for (size_t o = 0; o < reduce->outer; o++)
             for (size_t i = 0; i < reduce->inner; i++)
                 kernel->reduce[reduce->reduction](x + o * reduce->n * reduce->inner + i,

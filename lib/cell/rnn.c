@@ -1,4 +1,4 @@
-/* rnn.c - makes RNN cells; the timestep itself is lib/kernel/kernel_rows.h.
+/* rnn.c - makes RNN cells; the timestep itself is lib/kernel/kernel_rnn.h.
  *
  *     floats:  | W and R as rows | bias | h0 |
  *
@@ -14,10 +14,10 @@ struct rnn {
     struct kernel_rnn kernel;
 };
 
-static void rnn_step(const struct cell *cell, const struct cell_columns *columns)
+static void rnn_step(const struct cell *cell, struct kernel_panel *panel)
 {
-    struct kernel_panel panel = cell_base_panel(cell, columns);
-    kernel_pick()->rnn(&((const struct rnn *)cell)->kernel, &panel);
+    cell_base_place(cell, panel);
+    kernel_pick()->rnn(&((const struct rnn *)cell)->kernel, panel);
 }
 
 static const struct cell_class rnn_class = {rnn_step, cell_base_free};

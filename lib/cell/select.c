@@ -17,11 +17,11 @@ struct select {
     struct select_run *runs; /* in the cell's own memory */
 };
 
-static void select_step(const struct cell *cell, const struct cell_columns *columns)
+static void select_step(const struct cell *cell, struct kernel_panel *panel)
 {
     const struct select *select = (const struct select *)cell;
-    for (size_t c = 0; c < columns->n_columns; c++) {
-        float *column = columns->activations + c * columns->stride;
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        float *column = panel->activations + c * panel->stride;
         for (size_t r = 0; r < select->n_runs; r++) {
             const struct select_run *run = &select->runs[r];
             const float *from = column + cell->in_at[run->input_ix] + run->from;

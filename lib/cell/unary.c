@@ -8,12 +8,12 @@ struct unary {
     struct kernel_activation activation;
 };
 
-static void unary_step(const struct cell *cell, const struct cell_columns *columns)
+static void unary_step(const struct cell *cell, struct kernel_panel *panel)
 {
     const struct kernel_activation *activation = &((const struct unary *)cell)->activation;
     const struct kernel *kernel = kernel_pick();
-    for (size_t c = 0; c < columns->n_columns; c++) {
-        float *column = columns->activations + c * columns->stride;
+    for (size_t c = 0; c < panel->n_columns; c++) {
+        float *column = panel->activations + c * panel->stride;
         kernel->unary[activation->function](column + cell->in_at[0], column + cell->out_at,
                                             cell->out_sizes[0], activation->alpha,
                                             activation->beta);

@@ -93,9 +93,11 @@ struct kernel_activation {
 
 /* Memory is aligned to 64 bytes and strides and offsets are multiples of 16 floats.  A tensor of n
  * floats owns kernel_padded(n); what stands behind the n-th does not matter. */
+#define KERNEL_PAD 16 /* floats: 64 bytes */
+
 static inline size_t kernel_padded(size_t n)
 {
-    return (n + 15) & ~(size_t)15;
+    return (n + KERNEL_PAD - 1) & ~(size_t)(KERNEL_PAD - 1);
 }
 
 struct kernel_panel {

@@ -16,6 +16,9 @@ typedef __m256 vm;  /* 8 masks: 0 or -1 */
         return expression;                                                                         \
     }
 WORD(vf, vf_load, (const float *at), _mm256_loadu_ps(at))
+/* 4 floats, twice; and one of them in all lanes. */
+WORD(vf, vf_load4, (const float *at), _mm256_broadcast_ps((const __m128 *)(const void *)at))
+#define vf_lane(v, i) _mm256_permute_ps(v, (i)*0x55)
 WORD(vf, vf_set1, (float x), _mm256_set1_ps(x))
 WORD(vf, vf_add, (vf x, vf y), _mm256_add_ps(x, y))
 WORD(vf, vf_sub, (vf x, vf y), _mm256_sub_ps(x, y))

@@ -2,10 +2,10 @@
  *
  *     vocabulary (kernel_plain.c, kernel_avx2.c, kernel_neon.c)
  *         types  vf 8 floats, vi 8 integers, vm 8 masks
- *         words  vf_load store set1 add sub mul div fma sqrt min max abs copysign
+ *         words  vf_load store load4 lane set1 add sub mul div fma sqrt min max abs copysign
  *                vf_lt vf_not_lt vf_eq -> vm;  vf_select vf_keep <- vm
  *                vi_set1 add sub and or xor shl sar;  vi_bits, vf_bits: the same bits as the other
- *     body       functions -> sums -> lstm, rows (dense, RNN), gru, reductions -> table
+ *     body       functions -> sums -> lstm, rows (dense), rnn, gru, reductions -> table
  *
  * Included once by each vocabulary, which has defined VOCABULARY_NAME and VOCABULARY_TABLE.  A wider
  * instruction set is one more vocabulary of 8 lanes. */
@@ -25,6 +25,7 @@
 
 #include "lib/kernel/kernel_gru.h"
 #include "lib/kernel/kernel_reduce.h"
+#include "lib/kernel/kernel_rnn.h"
 #include "lib/kernel/kernel_whiten.h"
 
 extern const struct kernel VOCABULARY_TABLE;

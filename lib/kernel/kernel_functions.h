@@ -38,12 +38,14 @@ INLINE vf fn_sigmoid(vf x, vf alpha, vf beta)
     return vf_div(vf_set1(1), vf_fma(p, scale, vf_set1(1)));
 }
 
-/* 2 x = n ln 2 + 2 y, |y| <= ln 2 / 4, s = 2^n: by the addition of tanh y = u and tanh of the rest,
- * (s - 1) / (s + 1), it is ((s - 1) + (s + 1) u) / ((s + 1) + (s - 1) u).  Within 1.5e-7 and a few
- * ulp; odd, but for the sign of 0; exactly 1 from 10 on. */
-INLINE vf fn_tanh(vf x, vf alpha, vf beta)
+/* tanh x of 2 x = n ln 2 + 2 y, |y| <= ln 2 / 4, s = 2^n: by the addition of tanh y = u and tanh of
+ * the rest, (s - 1) / (s + 1), it is (less + more u) / (more + less u), less = s - 1, more = s + 1. */
+struct tanh_parts {
+    vf u, less, more;
+};
+
+INLINE struct tanh_parts tanh_split(vf x)
 {
-    (void)alpha, (void)beta;
     vf magic = vf_set1(0x1.8p23f + 127); /* as in exp2_split */
     x = clamp(x, -10, 10);
     vf shifted = vf_fma(x, vf_set1(2 * LOG2_E), magic);
@@ -52,8 +54,23 @@ INLINE vf fn_tanh(vf x, vf alpha, vf beta)
     vf square = vf_mul(y, y);
     vf p = vf_fma(vf_set1(0.13110619179284785f), square, vf_set1(-0.3333127301292149f));
     vf u = vf_fma(vf_mul(square, y), p, y);
-    vf less = vf_sub(scale, vf_set1(1)), more = vf_add(scale, vf_set1(1));
-    return vf_div(vf_fma(u, more, less), vf_fma(u, less, more));
+    return (struct tanh_parts){u, vf_sub(scale, vf_set1(1)), vf_add(scale, vf_set1(1))};
+}
+
+/* Within 1.5e-7 and a few ulp; odd, but for the sign of 0; exactly 1 from 10 on. */
+INLINE vf fn_tanh(vf x, vf alpha, vf beta)
+{
+    (void)alpha, (void)beta;
+    struct tanh_parts t = tanh_split(x);
+    return vf_div(vf_fma(t.u, t.more, t.less), vf_fma(t.u, t.less, t.more));
+}
+
+/* o tanh x, with nothing left to be done when the division is. */
+INLINE vf times_tanh(vf o, vf x)
+{
+    struct tanh_parts t = tanh_split(x);
+    vf above = vf_fma(t.u, vf_mul(o, t.more), vf_mul(o, t.less));
+    return vf_div(above, vf_fma(t.u, t.less, t.more));
 }
 
 /* ---- exponential and logarithm ------------------------------------------------------------- */

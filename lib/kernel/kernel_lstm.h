@@ -83,26 +83,27 @@ static void lstm_general(const struct kernel_lstm *lstm, size_t unit, float *out
     vf_store(c_state, c);
 }
 
-/* The usual functions of a block, from sums in registers; returns c, and o in its sum's place. */
+/* The usual functions of a block, from sums in registers; returns o in its sum's place, and c before
+ * it was flushed, as h need not wait for that: what was flushed makes an h that is, too. */
 INLINE vf lstm_usual(size_t padded, vf *sums, float *out, float *c_state)
 {
     vf none = vf_set1(0);
     vf i = fn_sigmoid(sums[LSTM_I], none, none), g = fn_tanh(sums[LSTM_G], none, none);
     vf f = fn_sigmoid(sums[LSTM_F], none, none), o = fn_sigmoid(sums[LSTM_O], none, none);
-    vf c = flush(vf_fma(f, vf_load(c_state), vf_mul(i, g)));
+    vf c = vf_fma(f, vf_load(c_state), vf_mul(i, g)), kept = flush(c);
     vf_store(out + LSTM_OUT_I * padded, i);
     vf_store(out + LSTM_OUT_G * padded, g);
     vf_store(out + LSTM_OUT_F * padded, f);
     vf_store(out + LSTM_OUT_O * padded, o);
-    vf_store(out + LSTM_OUT_C * padded, c);
-    vf_store(c_state, c);
+    vf_store(out + LSTM_OUT_C * padded, kept);
+    vf_store(c_state, kept);
     sums[LSTM_O] = o;
     return c;
 }
 
 INLINE vf lstm_h(vf o, vf c)
 {
-    return flush(vf_mul(o, fn_tanh(c, c, c)));
+    return flush(times_tanh(o, c));
 }
 
 /* One piece of N blocks of units for C columns. */

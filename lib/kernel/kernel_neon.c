@@ -62,6 +62,13 @@ VOCABULARY vf vf_set1(float x)
     return (vf){vdupq_n_f32(x), vdupq_n_f32(x)};
 }
 
+/* 4 floats, twice; and one of them in all lanes. */
+VOCABULARY vf vf_load4(const float *at)
+{
+    return (vf){vld1q_f32(at), vld1q_f32(at)};
+}
+#define vf_lane(v, i) ((vf){vdupq_laneq_f32((v).a, i), vdupq_laneq_f32((v).b, i)})
+
 VOCABULARY vf vf_fma(vf x, vf y, vf z)
 {
     return (vf){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b)};

@@ -38,6 +38,15 @@ VOCABULARY vf vf_set1(float x)
     return (vf){v, v};
 }
 
+/* 4 floats, twice; and one of them in all lanes. */
+VOCABULARY vf vf_load4(const float *at)
+{
+    kernel_f4 v;
+    memcpy(&v, at, sizeof v);
+    return (vf){v, v};
+}
+#define vf_lane(v, i) vf_set1((v).a[i])
+
 #define BOTH(type, name, op)                                                                       \
     VOCABULARY type name(type x, type y)                                                           \
     {                                                                                              \

@@ -1,7 +1,6 @@
-/* kernel_rows.h - dense layers, RNN cells and what else is rows of sums; part of kernel_body.h.
+/* kernel_rows.h - dense layers and what else is rows of sums; part of kernel_body.h.
  *
- *     group of up to 8 vectors:  sums in registers --> outputs
- *     RNN, all groups done:      outputs --clip, function, flush--> h, in the panel and the state */
+ *     group of up to 8 vectors:  sums in registers --> outputs */
 
 struct rows_job {
     const struct kernel_rows *rows;
@@ -175,41 +174,4 @@ static void dense_step(const struct kernel_dense *dense, const struct kernel_pan
         .n_outputs = dense->n_outputs,
     };
     rows_step(&job);
-}
-
-/* h of a column whose sums are all done: into the panel, and over the old one. */
-INLINE void rnn_finish(const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t ix,
-                       bool usual)
-{
-    float *h = panel->activations + ix * panel->stride + panel->out_at;
-    float *state = panel->states[ix] + panel->state_at;
-    for (size_t unit = 0; unit < rnn->n_units; unit += KERNEL_LANES) {
-        vf y = vf_load(h + unit);
-        y = flush(usual ? fn_tanh(y, y, y) : apply(&rnn->f, clip_sum(y, rnn->clip)));
-        vf_store(h + unit, y);
-        vf_store(state + unit, y);
-    }
-}
-
-static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *panel)
-{
-    struct rows_job job = {
-        .rows = &rnn->rows,
-        .panel = panel,
-        .n_columns = panel->n_columns,
-        .n_rows = 1,
-        .n_x = rnn->n_inputs,
-        .n_h = rnn->n_units,
-        .x_at = panel->in_at,
-        .h_at = panel->state_at,
-        .out_at = {panel->out_at},
-        .n_split = 1,
-    };
-    rows_step(&job);
-    if (rnn->usual)
-        for (size_t c = 0; c < panel->n_columns; c++)
-            rnn_finish(rnn, panel, c, true);
-    else
-        for (size_t c = 0; c < panel->n_columns; c++)
-            rnn_finish(rnn, panel, c, false);
 }

@@ -36,6 +36,26 @@ INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t 
     }
 }
 
+/* The same of a whole group for one column whose weights are in the first cache: there the loads of
+ * values, one for 8 of weights, are a ninth of the time. */
+INLINE void sum_group(vf *sums, size_t V, const float *weights, const float *values, size_t n_k)
+{
+    size_t k = 0;
+    for (; k + 4 <= n_k; k += 4, weights += 4 * V * KERNEL_LANES) {
+        vf four = vf_load4(values + k);
+#define SUM_LANE(i)                                                                                \
+    EACH (v, V)                                                                                    \
+        sums[v] = vf_fma(vf_load(weights + ((i)*V + v) * KERNEL_LANES), vf_lane(four, i), sums[v]);
+        SUM_LANE(0)
+        SUM_LANE(1)
+        SUM_LANE(2)
+        SUM_LANE(3)
+#undef SUM_LANE
+    }
+    values += k;
+    sum_rows(sums, 1, V, weights, V, &values, n_k - k);
+}
+
 /* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; C columns. */
 INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, const float *weights,
                       size_t block_step, const float *const *values, size_t n_k)

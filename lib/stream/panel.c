@@ -20,7 +20,7 @@
 struct celltap_panel {
     struct celltap_model *model; /* ref */
     size_t width;
-    struct cell_columns columns;         /* activations: [width], in the panel's own allocation */
+    struct kernel_panel columns;         /* activations: [width], in the panel's own allocation */
     float **states;                      /* [width] borrowed from the streams, set in each step */
     const struct celltap_score **scores; /* [width] likewise; NULL: not watched */
     float *x;                            /* [model->n_values]: what a watch makes of a frame */
@@ -114,6 +114,8 @@ static int panel_prepare(celltap_stream *const *streams, size_t n_streams)
 static inline void panel_copy(float *to, const float *from, size_t n)
 {
     size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        memcpy(to + i, from + i, 16 * sizeof *to);
     for (; i + 4 <= n; i += 4)
         memcpy(to + i, from + i, 4 * sizeof *to);
     for (; i < n; i++)
@@ -165,8 +167,8 @@ static void panel_judge(celltap_panel *panel, celltap_stream *const *streams, co
             streams[i]->watch->by->judge(streams[i]->watch, panel, i, x[i]);
 }
 
-static int panel_step_watched(celltap_panel *panel, celltap_stream *stream, const float *x,
-                              size_t n_values)
+static __attribute__((noinline)) int
+panel_step_watched(celltap_panel *panel, celltap_stream *stream, const float *x, size_t n_values)
 {
     struct stream_watch *watch = stream->watch;
     if (n_values != watch->n_values)

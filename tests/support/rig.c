@@ -38,7 +38,10 @@ void rig_init(struct rig *rig, struct cell *cell, size_t n_columns)
     rig->states_of = malloc((n_columns + 1) * sizeof *rig->states_of);
     for (size_t c = 0; c < n_columns; c++)
         rig->states_of[c] = rig->states + c * (cell->n_states + CELL_PAD);
-    rig->columns = (struct cell_columns){n_columns, rig->memory, stride, rig->states_of};
+    rig->columns = (struct kernel_panel){.n_columns = n_columns,
+                                         .activations = rig->memory,
+                                         .stride = stride,
+                                         .states = rig->states_of};
     rig_reset(rig);
 }
 

@@ -13,7 +13,7 @@
 
 struct rig {
     struct cell *cell; /* owned */
-    struct cell_columns columns;
+    struct kernel_panel columns;
     float *memory, *states;
     float **states_of;
 };

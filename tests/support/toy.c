@@ -10,13 +10,13 @@
 #define TOY_AT_OUTPUT (3 * CELL_PAD)
 #define TOY_COLUMN    (4 * CELL_PAD)
 
-static void toy_step(const struct cell *cell, const struct cell_columns *columns)
+static void toy_step(const struct cell *cell, struct kernel_panel *panel)
 {
     struct toy *toy = (struct toy *)(void *)((unsigned char *)cell - offsetof(struct toy, cell));
     toy->n_steps++;
-    for (size_t i = 0; i < columns->n_columns; i++) {
-        float *column = columns->activations + i * columns->stride;
-        float *h = columns->states[i];
+    for (size_t i = 0; i < panel->n_columns; i++) {
+        float *column = panel->activations + i * panel->stride;
+        float *h = panel->states[i];
         h[0] += column[TOY_AT_A];
         h[1] += column[TOY_AT_A + 1];
         h[2] += column[TOY_AT_B];

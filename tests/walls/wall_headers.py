@@ -13,7 +13,7 @@ import wall
 PIECES = {
     # The one body of all kernels is compiled once behind each vocabulary of vector operations.
     "lib/kernel/kernel_%s.h" % part
-    for part in ("body", "functions", "gru", "lstm", "reduce", "rows", "sums", "whiten")
+    for part in ("body", "functions", "gru", "lstm", "reduce", "rnn", "rows", "sums", "whiten")
 }
 INTRINSICS = re.compile(r"<(immintrin|arm_neon)\.h>")  # needs the flags of its one includer
 DATA = re.compile(r"^\S* *([BbDdGgRrSsCT]) (\S+)$", re.M)
