@@ -38,13 +38,13 @@ enum celltap_token_kind {
 
 struct celltap_token {
     enum celltap_token_kind kind;
-    union {
+    __extension__ union { /* (unnamed: news to C99, and to C++ the struct) */
         bool boolean;
         uint64_t uint;
         int64_t sint;
         double number;
         size_t n_items;
-        struct {
+        __extension__ struct {
             const unsigned char *bytes; /* borrowed from the message */
             size_t n_bytes;
         };

@@ -155,7 +155,7 @@ static void *detector_take(struct detector_cut *cut, size_t n_items, size_t item
     return cut->memory == NULL ? NULL : cut->memory + at;
 }
 
-static size_t detector_d(const struct celltap_detector *detector, enum celltap_view view)
+static size_t detector_d(const struct celltap_detector *detector, size_t view)
 {
     return detector->views[view].d;
 }

@@ -93,8 +93,7 @@ const float *detector_column(const struct celltap_detector *detector, const cell
                              size_t column_ix);
 
 /* The d numbers of a view at this timestep into u.  column: of no use to the error view. */
-void detector_gather(struct celltap_detector *detector, enum celltap_view view,
-                     const float *column);
+void detector_gather(struct celltap_detector *detector, size_t view, const float *column);
 
 /* A value in standard deviations from its mean; NaN: missing. */
 double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value);

@@ -129,7 +129,7 @@ const float *detector_column(const struct celltap_detector *detector, const cell
     return first - model->layers[0].tensors[0].at;
 }
 
-void detector_gather(struct celltap_detector *detector, enum celltap_view view, const float *column)
+void detector_gather(struct celltap_detector *detector, size_t view, const float *column)
 {
     float *to = detector->u;
     if (view == CELLTAP_VIEW_ERROR) {

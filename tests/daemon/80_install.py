@@ -6,6 +6,7 @@ builds against them with pkg-config (shared and static) and runs; a configuratio
 is kept by both commands.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,17 @@ def test_program_builds_against_it_and_runs(destdir):
     assert outputs[0] and outputs[0] == outputs[1], outputs
 
 
+def test_headers_are_strict_c_and_cxx(destdir):
+    include = os.path.join(destdir, PREFIX[1:], "include")
+    languages = [["cc", "-std=c99", "-xc"]]
+    if shutil.which("c++"):
+        languages.append(["c++", "-std=c++11", "-xc++"])
+    for language in languages:
+        for header in sorted(os.listdir(include)):
+            run(*language, "-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                "-include", os.path.join(include, header), "/dev/null")
+
+
 def test_uninstall_removes_exactly_that(destdir):
     other = os.path.join(destdir, PREFIX[1:], "lib/other")
     with open(other, "w", encoding="utf-8"):
@@ -107,9 +119,10 @@ def main():
         make("install", destdir)  # twice is as good as once
         test_install_puts_every_file_in_place(destdir)
         test_program_builds_against_it_and_runs(destdir)
+        test_headers_are_strict_c_and_cxx(destdir)
         test_uninstall_removes_exactly_that(destdir)
         test_configuration_of_ones_own_is_kept(destdir)
-    print("4 passed, 0 failed")
+    print("5 passed, 0 failed")
     return 0
 
 
