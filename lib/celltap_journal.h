@@ -66,7 +66,7 @@ CELLTAP_API void celltap_journal_list_done(struct celltap_journal_list *list);
 
 enum celltap_journal_health {
     CELLTAP_JOURNAL_WHOLE,
-    CELLTAP_JOURNAL_TORN,   /* the end was never synced and is not whole: to be cut off */
+    CELLTAP_JOURNAL_TORN,    /* the end was never synced and is not whole: to be cut off */
     CELLTAP_JOURNAL_DAMAGED, /* what was once safe is not whole any more */
     CELLTAP_JOURNAL_FOREIGN  /* another version of celltap has written it, and reads it */
 };
