@@ -279,8 +279,9 @@ def test_replay_of_scores_then_those_of_celltap_score():
             cases.same(sorted(got), list(range(first, last + 1)), "seqs")
             check(got, wanted, (first, last))
         path = os.path.join(folder, "scores.csv")
-        celltap.run("replay", "s", "..", "--scores", "-o", path, "--journal",
-                    os.path.join(daemon.directory, "journal"))
+        said = celltap.run("replay", "s", "..", "--scores", "-o", path, "--journal",
+                           os.path.join(daemon.directory, "journal")).out
+        cases.same(said, "%s: %d timesteps\n" % (path, N), "what it says")
         with open(path, encoding="ascii") as file:
             check(scores_of(file.read()), wanted, "a file")
 
