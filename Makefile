@@ -260,7 +260,7 @@ clean: ## removes build/
 
 help: ## this list
 	@echo "make                 the library, celltapd and celltap, into $(BUILD)/"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='	' read -r name text; do printf 'make %-15s %s\n' "$$name" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
