@@ -2,6 +2,7 @@
 
 BENCH_BIN := $(patsubst %,$(BUILD)/tests/bench/%,step detector machine \
              $(if $(wildcard /usr/include/dnnl.h),peer_onednn))
+BENCH_DEPS := $(DEMO_DEPS) python3-onnx
 SECONDS ?= 2
 
 # What this machine can do at most is measured with all that it has.
@@ -18,6 +19,7 @@ $(BUILD)/tests/bench/peer_onednn: $(BUILD)/tests/bench/peer_onednn.o $(BUILD)/te
 
 .PHONY: bench
 bench: all $(BENCH_BIN) ## ns per timestep beside this machine's limit and beside peers
+	@.ci/deps $(BENCH_DEPS)
 	@taskset -c 0 $(PYTHON) tests/bench/bench.py --build $(BUILD) --seconds $(SECONDS)
 
 # ---- end to end --------------------------------------------------------------------------------
@@ -30,4 +32,5 @@ $(BUILD)/tests/bench/e2e: $(E2E_OBJ) $(LIB_A)
 
 .PHONY: bench-e2e
 bench-e2e: all $(BUILD)/tests/bench/e2e ## frames/s and latency through the daemon, beside a Python stack
+	@.ci/deps $(BENCH_DEPS)
 	@$(PYTHON) tests/bench/e2e.py --build $(BUILD)

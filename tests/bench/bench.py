@@ -15,6 +15,7 @@ timestep, and the bytes of a stream with one.  Results go to DIR/bench.json: a l
 {"case", "ns", "limit_ns", "ratio", "peers": {name: ns}}.
 """
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -48,17 +49,30 @@ def run(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone).stdout
 
 
+def peers_here(args):
+    """{name: command} of the peers that are there; a line about each that is not."""
+    onednn = os.path.join(args.build, "tests/bench/peer_onednn")
+    here = {}
+    if os.path.exists(onednn):
+        here["oneDNN"] = [onednn]
+    else:
+        print("note: without oneDNN: libdnnl-dev is not installed")
+    if importlib.util.find_spec("torch"):
+        here["PyTorch"] = [sys.executable, os.path.join(HERE, "peer_torch.py")]
+    else:
+        print("note: without PyTorch: python3-torch is not installed")
+    return here
+
+
 def peers_of(args, kind, sizes, batch):
     """{name: quietest ns} of the peers that are there and can do this."""
     found = {}
     words = [kind, str(batch), str(args.seconds)] + [str(size) for size in sizes]
-    onednn = os.path.join(args.build, "tests/bench/peer_onednn")
-    if os.path.exists(onednn):
-        found["oneDNN"] = float(run(onednn, *words))
-    try:
-        found["PyTorch"] = float(run(sys.executable, os.path.join(HERE, "peer_torch.py"), *words))
-    except subprocess.CalledProcessError:
-        pass  # not installed: it has said so
+    for name, command in args.peers.items():
+        try:
+            found[name] = float(run(*command, *words))
+        except subprocess.CalledProcessError:
+            pass  # it has said why
     return found
 
 
@@ -69,7 +83,7 @@ def measure(args, machine, kind, sizes, batch):
     step = os.path.join(args.build, "tests/bench/step")
     quietest, median = map(float, run(step, model, str(batch), str(args.seconds)).split())
     limit = limit_ns(machine, kind, sizes, batch)
-    peers = {} if args.no_peers else peers_of(args, kind, sizes, batch)
+    peers = peers_of(args, kind, sizes, batch)
     return {"case": name, "ns": quietest, "median_ns": median, "limit_ns": round(limit, 1),
             "ratio": round(quietest / limit, 3), "peers": peers}
 
@@ -115,7 +129,8 @@ def main():
     print("fma %.0f GFLOP/s; loads feeding it: %s GB/s" % (
         machine["fma_gflops"],
         ", ".join("%s %.0f" % (one["name"], one["gb_s"]) for one in machine["levels"])))
-    if not args.no_peers and blas_note():
+    args.peers = {} if args.no_peers else peers_here(args)
+    if "PyTorch" in args.peers and blas_note():
         print("note: " + blas_note())
     print("%-22s %10s %10s %10s %7s  %s" % ("case", "ns", "median", "limit", "ratio",
                                             "peers take"))
