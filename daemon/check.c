@@ -1,7 +1,8 @@
 /* check.c - whether the daemon would start: the configuration, and the models it names.
  *
  *     FILE --conf_load--> every error of the file, or
- *          --serving_load_all--> every model that cannot serve, with its node and the reason */
+ *          --serving_load_all--> every model that cannot serve, with its node and the reason, or
+ *          --tap_check--> a warning for what taps name that is not there */
 #include "daemon/check.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "daemon/conf.h"
 #include "daemon/log.h"
 #include "daemon/serving.h"
+#include "daemon/tap_check.h"
 
 #define LINE_BYTES 4096
 
@@ -33,6 +35,7 @@ int check_run(const char *path)
     struct serving **servings;
     int r = serving_load_all(conf, check_fault, NULL, &servings) == 0 ? 0 : CHECK_EXIT_CONFIG;
     if (r == 0) {
+        tap_check(conf, servings, check_fault, NULL);
         serving_free_all(servings, conf->n_models);
         printf("%s: ok, %zu model%s, %zu ingest, %zu tap%s\n", path, conf->n_models,
                conf->n_models == 1 ? "" : "s", conf->n_ingest, conf->n_taps,

@@ -21,6 +21,7 @@
 #include "daemon/loop_state.h"
 #include "daemon/memory.h"
 #include "daemon/reload.h"
+#include "daemon/tap_check.h"
 
 #define QUEUE_MESSAGES    4096
 #define QUEUE_BYTES       ((size_t)32 << 20) /* and one message of each socket */
@@ -216,6 +217,7 @@ static int loop_make_engine(struct loop *loop)
     struct serving **servings;
     if (serving_load_all(conf, loop_say_fault, NULL, &servings) != 0)
         return LOOP_MISCONFIGURED;
+    tap_check_log(conf, servings);
     loop->engine = engine_new(servings, conf->n_models, conf->max_streams);
     if (loop->engine != NULL) {
         engine_set_births(loop->engine, &(struct engine_births){loop, loop_size_born});

@@ -173,6 +173,21 @@ def test_check_of_detectors_that_cannot_be_then_each_told(folder):
         assert line.startswith("%s:%d:1: model %s: " % (path, n, name)) and part in line, line
 
 
+def test_check_of_taps_that_name_what_is_not_there_then_told_and_0(folder):
+    path = write(folder, "idle.yaml", """models: [{name: m, file: %s}]
+taps:
+  - {name: good, layers: ["lstm*", "@output"], tensors: [output, nonsense]}
+  - {name: typo, layers: [lstn, "*"]}
+  - {name: gone, tensors: [hh, cc]}
+""" % MODEL)
+    code, out, err = celltapd("--config", path, "--check")
+    lines = err.splitlines()
+    assert code == 0 and out.startswith(path + ": ok") and len(lines) == 2, (code, out, err)
+    assert lines[0].startswith(path + ":4:") and "no layer of any model is `lstn`" in lines[0], err
+    assert "there are @input, " in lines[0], err
+    assert lines[1].startswith(path + ":5:") and "no tensor of any model is `hh`" in lines[1], err
+
+
 def test_check_of_more_taps_than_there_can_be_then_how_many(folder):
     for n, expected in ((48, 0), (49, 78)):
         path = write(folder, "c.yaml", "runtime_dir: %s\nmodels: [{name: m, file: '%s'}]\ntaps: [%s]\n"
