@@ -169,8 +169,9 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
 int engine_restore_end(struct engine *engine)
 {
     for (size_t i = 0; i < engine->streams.n; i++) {
-        const struct stream *stream = engine->streams.list[i];
+        struct stream *stream = engine->streams.list[i];
         struct backlog *backlog = stream->backlog;
+        stream->n_events = 0; /* those were before the start */
         if (backlog == NULL)
             continue;
         backlog->n_left = celltap_stream_warm_left(stream->state);

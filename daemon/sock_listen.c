@@ -126,7 +126,9 @@ static int listener_open(struct sock *sock, struct sock_listener *listener,
     }
     int code = nng_listen(sock->nng, bound, &listener->nng, 0);
     if (code != 0)
-        return listen_fail(reterr, listener->url, nng_strerror(code));
+        return listen_fail(reterr, listener->url,
+                           code == NNG_ENOENT ? "its directory does not exist; make it"
+                                              : nng_strerror(code));
     listener->open = true;
     return 0;
 }

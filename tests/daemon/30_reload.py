@@ -202,7 +202,8 @@ def test_reload_when_it_fails_then_everything_is_as_before_and_every_error_is_sa
              ["taken: the path exists and is not a socket"]),
             ({"taps": [new_tap], "ingest": [{"socket": "rep", "listen": [
                 rig.daemon.url("ack"), "ipc://" + taken, "ipc:///nowhere/at/all.ipc"]}]},
-             ["taken: the path exists and is not a socket", "/nowhere/at/all.ipc"]),
+             ["taken: the path exists and is not a socket",
+              "/nowhere/at/all.ipc: its directory does not exist; make it"]),
             ({"taps": [{"name": "t3", "listen": [rig.daemon.tcp("t3")]},
                        {"name": "t4", "listen": ["ipc:///nowhere/at/all.ipc"]}]}, ["/nowhere"]),
             ({"runtime_dir": "/tmp/elsewhere"}, ["runtime_dir"]),

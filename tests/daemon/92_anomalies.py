@@ -84,6 +84,10 @@ def test_disturbance_then_begin_and_end_with_what_made_it():
                                         "alarm": False, "events": len(runs)})
         cases.same(daemon.status()["detectors"],
                    {"watched": 1, "warming": 0, "alarms": 0, "events": len(runs)})
+        daemon.process.kill()
+        daemon.wait_end()
+        daemon.start()
+        cases.same(daemon.status()["detectors"]["events"], 0, "since the start")
 
 
 def alarms(scores):
