@@ -21,34 +21,9 @@
 #include "lib/base/alloc.h"
 #include "lib/journal/folder.h"
 #include "lib/journal/reader.h"
+#include "lib/journal/replay_model.h"
 
 #define REPLAY_RECORDS 256 /* of one call that finds nothing */
-#define REPLAY_CLOCK   2   /* inputs that a clock makes */
-
-struct celltap_replay {
-    const struct celltap_files *files;
-    bool by_time, fixed_model;
-    bool watched; /* with a fixed model: so is its stream */
-    uint64_t from_seq, to_seq;
-    int64_t from_ts, to_ts;
-    celltap_journal_reader *reader;     /* owned */
-    celltap_model *model;               /* ref; NULL: not known yet */
-    celltap_journal_detector *detector; /* owned; NULL: the stream is not watched */
-    celltap_stream *stream;             /* owned */
-    celltap_panel *panel;               /* owned */
-    float *values;                      /* [n_values] owned */
-    uint64_t model_hash, detector_hash; /* of the frames whose states these are */
-    uint64_t seq;                       /* of the last frame in them; if has_seq */
-    bool has_seq, known, done;
-    bool reset_next, rewarm_next; /* before the next frame */
-    bool of_snapshot;             /* seq is still the snapshot's */
-    bool in_record;               /* entries may be left of the record */
-    bool missed;                  /* a frame of the range was without known states */
-    uint64_t held_from;           /* the first seq of the range with known states; 0: none seen */
-    uint64_t start;               /* position where reading began */
-    const char *directory;        /* in this allocation, as is name */
-    char *name;
-};
 
 static bool replay_is_before(const struct celltap_replay *replay, uint64_t seq, int64_t ts_ns)
 {
@@ -60,56 +35,7 @@ static bool replay_is_behind(const struct celltap_replay *replay, uint64_t seq, 
     return seq > replay->to_seq || (replay->by_time && ts_ns > replay->to_ts);
 }
 
-/* ---- models and states -------------------------------------------------------------------- */
-
-static void replay_drop_model(struct celltap_replay *replay)
-{
-    celltap_panel_free(replay->panel);
-    celltap_stream_free(replay->stream);
-    celltap_model_unref(replay->model);
-    celltap_journal_detector_unref(replay->detector);
-    alloc_free(replay->values);
-    replay->panel = NULL;
-    replay->detector = NULL;
-    replay->stream = NULL;
-    replay->model = NULL;
-    replay->values = NULL;
-    replay->known = false;
-}
-
-/* Takes the reference. */
-static int replay_take_model(struct celltap_replay *replay, celltap_model *model)
-{
-    replay_drop_model(replay);
-    replay->model = model;
-    replay->values = alloc_new(celltap_model_n_values(model) + 1, sizeof(float));
-    int code = replay->values != NULL ? 0 : CELLTAP_ENOMEM;
-    if (code == 0)
-        code = celltap_stream_new(model, &replay->stream);
-    if (code == 0)
-        code = celltap_panel_new(model, 1, &replay->panel);
-    return code;
-}
-
-static int replay_load_model(struct celltap_replay *replay, uint64_t hash, uint64_t detector_hash,
-                             struct celltap_journal_error *reterr)
-{
-    celltap_model *model;
-    int code = celltap_journal_load_model(replay->files, replay->directory, hash, &model, reterr);
-    if (code != 0)
-        return code;
-    replay->model_hash = hash;
-    replay->detector_hash = detector_hash;
-    code = replay_take_model(replay, model);
-    if (code == 0 && detector_hash != 0) {
-        code = celltap_journal_load_detector(replay->files, replay->directory, detector_hash,
-                                             &replay->detector, reterr);
-        if (code != 0)
-            return code;
-        code = celltap_journal_detector_watch(replay->detector, replay->stream);
-    }
-    return code == 0 ? 0 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
-}
+/* ---- states -------------------------------------------------------------------------------- */
 
 enum replay_place { REPLAY_ABSENT, REPLAY_BEFORE, REPLAY_NOT_BEFORE };
 
@@ -134,7 +60,7 @@ static int replay_take_states(struct celltap_replay *replay, const celltap_snaps
     struct celltap_snapshot_stream stream;
     if (replay_find_stream(replay, snapshot, &stream) != REPLAY_BEFORE)
         return CELLTAP_EGONE;
-    int code = replay_load_model(replay, stream.model_hash, stream.detector_hash, reterr);
+    int code = replay_model_load(replay, stream.model_hash, stream.detector_hash, reterr);
     if (code == 0)
         code = celltap_stream_load(replay->stream, stream.state, stream.state_bytes);
     if (code != 0)
@@ -172,7 +98,7 @@ static bool replay_try(struct celltap_replay *replay, uint64_t position)
     celltap_snapshot_free(snapshot);
     if (code == 0)
         return true;
-    replay_drop_model(replay);
+    replay_model_drop(replay);
     replay->has_seq = false;
     return false;
 }
@@ -226,7 +152,7 @@ int celltap_replay_open(const struct celltap_replay_options *options, celltap_re
     replay->fixed_model = options->model != NULL;
     int code = 0;
     if (options->model != NULL)
-        code = replay_take_model(replay, celltap_model_ref(options->model));
+        code = replay_model_take(replay, celltap_model_ref(options->model));
     if (code == 0)
         code = celltap_journal_list(options->files, replay->directory, &list, reterr);
     if (code != 0)
@@ -250,7 +176,7 @@ void celltap_replay_close(celltap_replay *replay)
 {
     if (replay == NULL)
         return;
-    replay_drop_model(replay);
+    replay_model_drop(replay);
     celltap_journal_reader_close(replay->reader);
     alloc_free(replay);
 }
@@ -277,89 +203,13 @@ static int replay_gone(struct celltap_replay *replay, uint64_t afresh,
                        replay->name, replay->held_from);
 }
 
-/* The frame's detector, in place of one that learns alike.  1; 0: it does not. */
-static int replay_tune(struct celltap_replay *replay, uint64_t detector_hash,
-                       struct celltap_journal_error *reterr)
-{
-    celltap_journal_detector *detector;
-    if (replay->detector == NULL || detector_hash == 0)
-        return 0;
-    int code = celltap_journal_load_detector(replay->files, replay->directory, detector_hash,
-                                             &detector, reterr);
-    if (code != 0)
-        return code;
-    if (!celltap_journal_detector_learns_as(detector, replay->detector)) {
-        celltap_journal_detector_unref(detector);
-        return 0;
-    }
-    celltap_journal_detector_unref(replay->detector);
-    replay->detector = detector;
-    replay->detector_hash = detector_hash;
-    code = celltap_journal_detector_tune(detector, replay->stream);
-    return code == 0 ? 1 : folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
-}
-
-/* Of another model: its stream is made anew, watched with the options of the frame's detector, but for
- * what is the model's own: forecasts, what was learnt before, and whether it takes a clock. */
-static int replay_watch_other(struct celltap_replay *replay,
-                              const struct celltap_journal_entry *entry,
-                              struct celltap_journal_error *reterr)
-{
-    celltap_journal_detector *detector = NULL, *before = replay->detector;
-    size_t n_values = celltap_model_n_values(replay->model);
-    int code = entry->detector_hash == 0
-                   ? 0
-                   : celltap_journal_load_detector(replay->files, replay->directory,
-                                                   entry->detector_hash, &detector, reterr);
-    if (code != 0)
-        return code;
-    bool alike = celltap_journal_detector_learns_as(detector, before);
-    replay->detector = detector;
-    replay->detector_hash = entry->detector_hash;
-    celltap_journal_detector_unref(before);
-    if (alike)
-        return 0;
-    celltap_stream_free(replay->stream);
-    replay->stream = NULL;
-    code = celltap_stream_new(replay->model, &replay->stream);
-    if (code == 0 && detector != NULL) {
-        struct celltap_detector_options options = *celltap_journal_detector_options(detector);
-        options.forecast = NULL;
-        options.n_horizons = 0;
-        if (n_values != entry->n_values + REPLAY_CLOCK)
-            options.clock = CELLTAP_CLOCK_NONE;
-        code = celltap_stream_watch(replay->stream, &options, NULL);
-    }
-    replay->watched = code == 0 && detector != NULL;
-    if (code == 0 || code == CELLTAP_EINVAL) /* nothing in it can be watched */
-        return 0;
-    return folder_fail(reterr, code, 0, "%s", celltap_strerror(code));
-}
-
-/* The model and the detector that the frame is for. */
-static int replay_prepare_model(struct celltap_replay *replay,
-                                const struct celltap_journal_entry *entry,
-                                struct celltap_journal_error *reterr)
-{
-    bool same =
-        replay->model != NULL && (replay->fixed_model || entry->model_hash == replay->model_hash);
-    if (same && entry->detector_hash == replay->detector_hash)
-        return 0;
-    if (replay->fixed_model)
-        return replay_watch_other(replay, entry, reterr);
-    int code = same ? replay_tune(replay, entry->detector_hash, reterr) : 0;
-    if (code != 0)
-        return code < 0 ? code : 0;
-    return replay_load_model(replay, entry->model_hash, entry->detector_hash, reterr);
-}
-
 /* Brings the states to what the frame expects before it.  1: step it, 0: its states are unknown. */
 static int replay_prepare(struct celltap_replay *replay, const struct celltap_journal_entry *entry,
                           struct celltap_journal_error *reterr)
 {
     bool rewarm = entry->rewarm || replay->rewarm_next, afresh = entry->reset || replay->reset_next;
     replay->reset_next = replay->rewarm_next = false;
-    int code = replay_prepare_model(replay, entry, reterr);
+    int code = replay_model_prepare(replay, entry, reterr);
     if (code != 0)
         return code;
     if (entry->n_values != celltap_stream_n_values(replay->stream))
