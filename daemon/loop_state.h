@@ -1,7 +1,8 @@
 /* loop_state.h - everything that one loop owns, for the files that act on it.
  *
- *     loop.c      libuv: signals, wake, tick; start     loop_end.c  from SIGTERM to the end
- *     control.c   answers requests                      reload.c    changes the configuration
+ *     loop.c        libuv: signals, wake, tick          loop_end.c  from SIGTERM to the end
+ *     loop_start.c  what it is made of                  reload.c    changes the configuration
+ *     control.c     answers requests
  *
  * The loop's thread only. */
 #ifndef DAEMON_LOOP_STATE_H
@@ -63,6 +64,16 @@ struct loop {
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of this pass of the loop */
 bool loop_answer(struct loop *loop);           /* some requests; false: there are none left */
 void loop_each_sock(struct loop *loop, void (*visit)(struct sock *sock, void *arg), void *arg);
+
+/* What handles and sockets call; loop_wake on any thread. */
+void loop_wake(void *arg);
+bool loop_work(void *arg); /* true: there is more */
+void loop_on_replayed(uv_poll_t *poll, int status, int events);
+void loop_on_signal(uv_signal_t *handle, int signal);
+void loop_on_tick(uv_timer_t *tick);
+
+/* 0, -1 or LOOP_MISCONFIGURED. */
+int loop_start(struct loop *loop);
 
 void loop_end_start(struct loop *loop);
 void loop_end_tick(struct loop *loop); /* every tick after that */
