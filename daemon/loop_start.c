@@ -13,6 +13,7 @@
 #include "daemon/loop.h"
 #include "daemon/loop_state.h"
 #include "daemon/memory.h"
+#include "daemon/slice.h"
 #include "daemon/tap_check.h"
 
 #define QUEUE_MESSAGES   4096
@@ -164,6 +165,7 @@ static int start_journal(struct loop *loop)
 
 int loop_start(struct loop *loop)
 {
+    slice_init();
     memory_init((size_t)loop->conf->threads);
     signal(SIGPIPE, SIG_IGN);
     start_raise_limits();

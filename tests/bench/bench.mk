@@ -25,7 +25,7 @@ bench: all $(BENCH_BIN) ## ns per timestep beside this machine's limit and besid
 # ---- end to end --------------------------------------------------------------------------------
 
 E2E_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/e2e*.c)) $(BUILD)/tests/bench/clock.o \
-           $(BUILD)/daemon/sock_tasks.o
+           $(BUILD)/daemon/sock_tasks.o $(BUILD)/daemon/slice.o
 
 $(BUILD)/tests/bench/e2e: $(E2E_OBJ) $(LIB_A)
 	$(call say,LINK)$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS) -lnng -lpthread

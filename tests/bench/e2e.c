@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "daemon/slice.h"
 #include "daemon/sock.h"
 #include "lib/celltap_wire.h"
 #include "tests/bench/clock.h"
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
                                         .n_streams = run.streams,
                                         .n_sampled = run.sampled,
                                         .n_frames = run.frames};
+    slice_init(); /* before nng's threads */
     /* Many subscribers check their records on several threads. */
     struct sock_tasks *tasks = run.subscribers > 1 ? NULL : sock_tasks_new();
     prctl(PR_SET_TIMERSLACK, 1UL); /* frames at a rate come evenly, not in pairs */
