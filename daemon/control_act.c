@@ -279,6 +279,12 @@ static int control_read_replay(struct control_request *request, struct past_wish
         control_get_uint(request, "every", &wish->every, 1, UINT64_MAX) < 0 ||
         control_get_uint(request, "limit", &wish->limit, 1, UINT64_MAX) < 0)
         return -1;
+    static const struct choice kinds[] = {
+        {"activations", CONF_KIND_ACTIVATIONS}, {"scores", CONF_KIND_SCORES}, {NULL, 0}};
+    int kind = CONF_KIND_ACTIVATIONS;
+    if (control_get_choice(request, "kind", kinds, &kind) < 0)
+        return -1;
+    wish->scores = kind == CONF_KIND_SCORES;
     int from_ts = control_get_int(request, "from_ts", &wish->from_ts);
     int to_ts = control_get_int(request, "to_ts", &wish->to_ts);
     wish->by_time = from_ts == 1 || to_ts == 1;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/verdict.h"
 #include "lib/celltap_journal.h"
 #include "lib/celltap_wire.h"
 
@@ -167,11 +168,25 @@ static void past_put_layer(const struct past_open *open, size_t layer_ix,
     celltap_put_record(writer, &record, CELLTAP_ENCODING_F4);
 }
 
+/* Nothing, if the stream was not watched then. */
+static void past_put_score(const struct past_open *open, struct celltap_writer *writer)
+{
+    const struct celltap_replay_step *step = &open->step;
+    const struct celltap_score *score = celltap_panel_score(step->panel, 0);
+    struct verdict_head head = {open->wish.stream, strlen(open->wish.stream), step->seq,
+                                step->ts_ns};
+    if (score != NULL)
+        verdict_put_score(writer, &head, score, step->stream);
+}
+
 /* The records of one timestep.  False: they do not fit, and nothing was written. */
-static bool past_put(const struct past_open *open, struct celltap_writer *writer)
+static bool past_put(const struct past_open *open, const struct past_wish *wish,
+                     struct celltap_writer *writer)
 {
     unsigned char *before = writer->at;
-    for (size_t i = 0; i < celltap_model_n_layers(open->step.model); i++)
+    if (wish->scores)
+        past_put_score(open, writer);
+    for (size_t i = 0; !wish->scores && i < celltap_model_n_layers(open->step.model); i++)
         if (open->selected[i] != 0)
             past_put_layer(open, i, writer);
     if (!writer->full)
@@ -193,7 +208,7 @@ static int past_take(struct past_open *open, struct past_reply *reply)
             return CELLTAP_ENOMEM;
         if (reply->n_steps > 0 && step->model_hash != open->model_hash)
             return 0;
-        if (!past_put(open, &reply->records)) {
+        if (!past_put(open, reply->wish, &reply->records)) {
             if (reply->n_steps > 0)
                 return 0;
             snprintf(reply->error.text, sizeof(reply->error.text),

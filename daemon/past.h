@@ -16,6 +16,7 @@ struct past;
 
 struct past_wish {
     char stream[256];
+    bool scores;                       /* instead of activations */
     struct conf_texts layers, tensors; /* globs */
     uint64_t from, to;                 /* seq, inclusive */
     bool by_time;                      /* of these, those of from_ts to to_ts, inclusive */

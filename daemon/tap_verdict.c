@@ -1,65 +1,31 @@
 /* tap_verdict.c - what the detector says of a timestep, as records of taps.
  *
- *     scores      stream seq ts score threshold alarm | g level phase
+ *     scores      as verdict.h says
  *     anomalies   stream seq ts event score threshold channels units | since peak from to replay
  *
- * Numbers are float64, so that they are those of `celltap score` to the last bit; one that is not
- * finite is nil.  What made a timestep unusual is asked for only when there is an event to tell. */
+ * What made a timestep unusual is asked for only when there is an event to tell. */
 #include "daemon/tap_verdict.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/tap_priv.h"
 #include "daemon/taps.h"
+#include "daemon/verdict.h"
 
-#define SCORE_BYTES   160 /* a record without the stream's name */
-#define ANOMALY_BYTES 512 /* the same, without channels and units, and without what is to be run */
+#define ANOMALY_BYTES                                                                              \
+    512 /* a record without the stream's name, channels and units, and without what is to be run */
 #define SHARE_BYTES   96  /* a channel or unit without its name */
 #define SHARES_MAX    8   /* channels and units that are named */
 #define MARGIN        100 /* timesteps before and behind, to be looked at again */
 #define CHANNEL_BYTES 24  /* a number as a channel's name */
 #define REPLAY_BYTES  (CELLTAP_STREAM_NAME_MAX + 128) /* without where control listens */
 
-static void put_text(struct celltap_writer *writer, const char *key, const char *text)
+static struct verdict_head verdict_of(const struct engine_column *column)
 {
-    celltap_put_str(writer, key);
-    celltap_put_str(writer, text);
-}
-
-static void put_number(struct celltap_writer *writer, const char *key, double number)
-{
-    celltap_put_str(writer, key);
-    if (isfinite(number))
-        celltap_put_double(writer, number);
-    else
-        celltap_put_nil(writer);
-}
-
-static void put_uint(struct celltap_writer *writer, const char *key, uint64_t number)
-{
-    celltap_put_str(writer, key);
-    celltap_put_uint(writer, number);
-}
-
-static void put_head(struct celltap_writer *writer, size_t n_pairs,
-                     const struct engine_column *column)
-{
-    celltap_put_map(writer, n_pairs);
-    celltap_put_str(writer, "stream");
-    celltap_put_strn(writer, column->stream->name, column->stream->name_bytes);
-    put_uint(writer, "seq", column->seq);
-    celltap_put_str(writer, "ts");
-    celltap_put_int(writer, column->ts_ns);
-}
-
-/* By which the timestep was judged. */
-static void put_threshold(struct celltap_writer *writer, const struct engine_column *column)
-{
-    const celltap_detector *detector = celltap_stream_detector(column->stream->state);
-    put_number(writer, "threshold", celltap_detector_get_options(detector)->threshold);
+    return (struct verdict_head){column->stream->name, column->stream->name_bytes, column->seq,
+                                 column->ts_ns};
 }
 
 /* ---- scores ------------------------------------------------------------------------------- */
@@ -69,7 +35,7 @@ void tap_verdict_score(struct tap *tap, size_t shard_ix, const struct serving *s
 {
     struct tap_shard *shard = &tap->shards[shard_ix];
     const struct celltap_score *score = column->score;
-    size_t n_bytes = SCORE_BYTES + TAP_NAME_BYTES(column->stream->name_bytes);
+    size_t n_bytes = VERDICT_BYTES + TAP_NAME_BYTES(column->stream->name_bytes);
     (void)column_ix, (void)serving;
     if (score == NULL)
         return;
@@ -78,14 +44,8 @@ void tap_verdict_score(struct tap *tap, size_t shard_ix, const struct serving *s
                  n_bytes, n_left / tap->conf->every + 1);
     if (writer == NULL)
         return;
-    put_head(writer, 9, column);
-    put_number(writer, "score", score->score);
-    put_threshold(writer, column);
-    celltap_put_str(writer, "alarm");
-    celltap_put_bool(writer, score->alarm);
-    put_number(writer, "g", score->g);
-    put_number(writer, "level", score->level);
-    put_text(writer, "phase", score->phase == CELLTAP_PHASE_SCORE ? "score" : "warmup");
+    struct verdict_head head = verdict_of(column);
+    verdict_put_score(writer, &head, score, column->stream->state);
 }
 
 /* ---- anomalies ---------------------------------------------------------------------------- */
@@ -147,10 +107,10 @@ static void anomaly_put_channels(const struct anomaly *anomaly, struct celltap_w
         char text[CHANNEL_BYTES];
         const struct celltap_channel_share *channel = &anomaly->channels[i];
         celltap_put_map(writer, 4);
-        put_text(writer, "name", anomaly_channel(anomaly, channel->channel_ix, text));
-        put_number(writer, "value", channel->value);
-        put_number(writer, "expected", channel->expected);
-        put_number(writer, "share", channel->share);
+        verdict_put_text(writer, "name", anomaly_channel(anomaly, channel->channel_ix, text));
+        verdict_put_number(writer, "value", channel->value);
+        verdict_put_number(writer, "expected", channel->expected);
+        verdict_put_number(writer, "share", channel->share);
     }
 }
 
@@ -162,10 +122,11 @@ static void anomaly_put_units(const struct anomaly *anomaly, struct celltap_writ
     for (size_t i = 0; i < anomaly->n_units; i++) {
         const struct celltap_unit_share *unit = &anomaly->units[i];
         celltap_put_map(writer, 4);
-        put_text(writer, "layer", celltap_layer_name(model, unit->layer_ix));
-        put_text(writer, "tensor", celltap_tensor_name(model, unit->layer_ix, unit->tensor_ix));
-        put_uint(writer, "unit", unit->unit_ix);
-        put_number(writer, "deviation", unit->deviation);
+        verdict_put_text(writer, "layer", celltap_layer_name(model, unit->layer_ix));
+        verdict_put_text(writer, "tensor",
+                         celltap_tensor_name(model, unit->layer_ix, unit->tensor_ix));
+        verdict_put_uint(writer, "unit", unit->unit_ix);
+        verdict_put_number(writer, "deviation", unit->deviation);
     }
 }
 
@@ -194,11 +155,12 @@ static void anomaly_put(const struct anomaly *anomaly, const char *control,
                         struct celltap_writer *writer)
 {
     const struct engine_column *column = anomaly->column;
-    put_head(writer, 14, column);
-    put_text(writer, "event", column->event == STREAM_EVENT_BEGIN ? "begin" : "end");
-    put_number(writer, "score", column->score->score);
-    put_threshold(writer, column);
-    put_number(writer, "level", column->score->level);
+    struct verdict_head head = verdict_of(column);
+    verdict_put_head(writer, 14, &head);
+    verdict_put_text(writer, "event", column->event == STREAM_EVENT_BEGIN ? "begin" : "end");
+    verdict_put_number(writer, "score", column->score->score);
+    verdict_put_threshold(writer, column->stream->state);
+    verdict_put_number(writer, "level", column->score->level);
     anomaly_put_channels(anomaly, writer);
     anomaly_put_units(anomaly, writer);
     celltap_put_str(writer, "since");
@@ -206,9 +168,9 @@ static void anomaly_put(const struct anomaly *anomaly, const char *control,
         celltap_put_uint(writer, column->stream->alarm_since);
     else
         celltap_put_nil(writer);
-    put_number(writer, "peak", column->stream->alarm_peak);
-    put_uint(writer, "from", anomaly->from);
-    put_uint(writer, "to", anomaly->to);
+    verdict_put_number(writer, "peak", column->stream->alarm_peak);
+    verdict_put_uint(writer, "from", anomaly->from);
+    verdict_put_uint(writer, "to", anomaly->to);
     anomaly_put_replay(anomaly, control, writer);
 }
 

@@ -6,6 +6,7 @@ Whatever happens while a detector learns (frames that come meanwhile, other stre
 prints of the same csv; missing values and the clock included.
 """
 import contextlib
+import io
 import math
 import os
 import random
@@ -14,6 +15,7 @@ import struct
 import sys
 import tempfile
 
+import msgpack
 import numpy
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -297,6 +299,32 @@ def test_export_when_fed_to_celltap_score_then_the_scores_that_were():
         out = celltap.run("score", "builtin:reservoir", data, "--columns", "v0,v1", "--warmup",
                           str(WARMUP), "--units", str(UNITS), "--clock", "day").out
         check(scores_of(out), wanted, "the export")  # with its missing values and its times
+
+
+def test_replay_of_scores_through_control_then_the_records_that_were_published():
+    with daemon_of(journal={"snapshot_every": 50, "segment_bytes": 4096}) as daemon:
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", series(27)))
+            live = {}
+            while N not in live:
+                live.update((record["seq"], record) for record in D.split(sub.receive())[1])
+        def past(**more):
+            got, cursor = [], None
+            while True:
+                reply = daemon.control("replay", stream="s", kind="scores", cursor=cursor, **more)
+                got += msgpack.Unpacker(io.BytesIO(reply["records"]))
+                cursor = reply["cursor"]
+                if cursor is None:
+                    return got
+        for more, seqs in (({}, range(1, N + 1)), ({"from": 55, "to": 65, "limit": 3}, range(55, 66)),
+                           ({"from": 150, "every": 10}, range(150, N + 1, 10))):
+            cases.same(past(**more), [live[seq] for seq in seqs], more)
+        reply = daemon.control("replay", stream="s", kind="anomalies")
+        assert "`kind` has an unknown value" in reply["error"], reply
+        daemon.write(daemon.default(models=[dict(model(), detector="none")]))
+        cases.same(daemon.control("reload")["ok"], True, "reload")
+        send(daemon, frames("s", series(27)[:5], N))
+        cases.same(past(**{"from": N + 1}), [], "not watched")
 
 
 def test_replay_of_scores_when_a_part_was_not_watched_then_those_of_the_rest():
