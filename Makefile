@@ -220,7 +220,8 @@ SYSCONFDIR  ?= /etc
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
-CONFIG  := $(DESTDIR)$(SYSCONFDIR)/celltap/celltapd.yaml
+CONFIGDIR := $(DESTDIR)$(SYSCONFDIR)/celltap
+CONFIG    := $(CONFIGDIR)/celltapd.yaml
 # What stands between @s in celltap.pc.in and the unit.
 FILL_IN := sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
            -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
@@ -229,7 +230,7 @@ FILL_IN := sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LI
 .PHONY: install uninstall
 install: all ## installs under $(DESTDIR)$(PREFIX); keeps a configuration that is there
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)" \
-	    "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSUSERSDIR)" "$(dir $(CONFIG))"
+	    "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSUSERSDIR)" "$(CONFIGDIR)"
 	install -m 755 $(BUILD)/celltapd $(BUILD)/celltap "$(DESTDIR)$(BINDIR)"
 	install -m 644 lib/celltap.h lib/celltap_wire.h lib/celltap_journal.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(LIB_A) $(LIB_SO) "$(DESTDIR)$(LIBDIR)"
@@ -251,7 +252,7 @@ uninstall: ## removes what install put there; keeps a configuration that was cha
 	    "$(DESTDIR)$(UNITDIR)/celltapd.service" "$(DESTDIR)$(SYSUSERSDIR)/celltapd.conf"
 	for page in $(notdir $(MANUALS)); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page"; done
 	if cmp -s config/celltapd.yaml "$(CONFIG)"; then rm -f "$(CONFIG)"; fi
-	if [ -d "$(dir $(CONFIG))" ]; then rmdir --ignore-fail-on-non-empty "$(dir $(CONFIG))"; fi
+	if [ -d "$(CONFIGDIR)" ]; then rmdir --ignore-fail-on-non-empty "$(CONFIGDIR)"; fi
 	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 .PHONY: clean help

@@ -99,6 +99,14 @@ def test_uninstall_removes_exactly_that(destdir):
     assert not os.path.exists(os.path.join(destdir, "etc/celltap"))
 
 
+def test_destination_with_a_blank_is_one_folder(destdir):
+    blank = os.path.join(destdir, "a b")
+    make("install", blank)
+    assert CONFIG in installed(blank), installed(blank)
+    make("uninstall", blank)
+    assert os.listdir(destdir) == ["a b"] and not installed(blank), os.listdir(destdir)
+
+
 def test_configuration_of_ones_own_is_kept(destdir):
     own = os.path.join(destdir, CONFIG)
     os.makedirs(os.path.dirname(own), exist_ok=True)
@@ -122,7 +130,9 @@ def main():
         test_headers_are_strict_c_and_cxx(destdir)
         test_uninstall_removes_exactly_that(destdir)
         test_configuration_of_ones_own_is_kept(destdir)
-    print("5 passed, 0 failed")
+    with tempfile.TemporaryDirectory() as destdir:
+        test_destination_with_a_blank_is_one_folder(destdir)
+    print("6 passed, 0 failed")
     return 0
 
 
