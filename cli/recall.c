@@ -17,12 +17,17 @@ static void recall_put_ts(struct celltap_writer *writer, const char *key, int64_
 
 int recall_send(struct control *control, const struct recall_range *range, char *ret_error)
 {
-    size_t n_keys = 5u + (range->every > 1) + (range->limit > 0) + 2u * range->by_time;
+    size_t n_keys =
+        5u + range->scores + (range->every > 1) + (range->limit > 0) + 2u * range->by_time;
     struct celltap_writer *writer = control_begin(control, "replay", n_keys);
     celltap_put_str(writer, "stream");
     celltap_put_str(writer, range->stream);
     control_put_globs(writer, "layers", range->layers);
     control_put_globs(writer, "tensors", range->tensors);
+    if (range->scores) {
+        celltap_put_str(writer, "kind");
+        celltap_put_str(writer, "scores");
+    }
     recall_put(writer, "from", range->from_seq);
     recall_put(writer, "to", range->to_seq);
     if (range->every > 1)

@@ -14,6 +14,7 @@
 
 struct recall_range {
     const char *stream;
+    bool scores;                  /* instead of activations */
     const char *layers, *tensors; /* globs, separated by commas */
     uint64_t from_seq, to_seq;    /* inclusive; recall_receive moves from_seq on */
     bool by_time;                 /* of these, those of from_ts to to_ts */

@@ -3,7 +3,7 @@
  *     running daemon --replay_far--> records --rows--> DIR/<layer>/<tensor>    as extract writes them
  *     journal --celltap_replay--> panel --rows--/                              --journal
  *                  \--another model--> panel --> the differences               --model, --diff
- *                  \--scores--> csv                                            --scores
+ *     either of them --replay_scores--> csv                                    --scores
  *
  * A journal is read where it lies, also while a daemon writes it; nothing of it is changed.
  * Constant memory however long the range.  Nothing is to be seen in DIR until all of it is. */
@@ -44,12 +44,13 @@ struct replay_diff {
 struct replay {
     const struct replay_options *options;
     char directory[REPLAY_PATH_MAX];
-    celltap_model *other;   /* ref; NULL: none is given */
-    celltap_replay *past;   /* owned */
-    celltap_replay *second; /* owned; of --diff: with the other model */
-    struct replay_far *far; /* owned; NULL: the journal is read here */
-    bool has_model;         /* a timestep has come */
-    uint64_t model_hash;    /* of the first one */
+    celltap_model *other;    /* ref; NULL: none is given */
+    celltap_replay *past;    /* owned */
+    celltap_replay *second;  /* owned; of --diff: with the other model */
+    struct replay_far *far;  /* owned; NULL: the journal is read here */
+    struct control *control; /* owned; of --scores: the same */
+    bool has_model;          /* a timestep has come */
+    uint64_t model_hash;     /* of the first one */
     struct rows rows;
     struct replay_diff *diffs; /* owned, [rows.n] */
 };
@@ -140,9 +141,9 @@ static int replay_open(struct replay *replay, struct celltap_replay_options *wan
     if (code == 0)
         return 0;
     if (options->journal == NULL)
-        say_error("%s reads the journal itself, and cannot: %s; run it on the daemon's host "
+        say_error("--model reads the journal itself, and cannot: %s; run it on the daemon's host "
                   "as a user who may read it, or give --journal DIR",
-                  options->scores ? "--scores" : "--model", error.text);
+                  error.text);
     else
         say_error("%s", error.text);
     return COMMAND_FAILED;
@@ -152,6 +153,7 @@ static void replay_close(struct replay *replay)
 {
     rows_close(&replay->rows);
     replay_far_free(replay->far);
+    control_close(replay->control);
     free(replay->diffs);
     celltap_replay_close(replay->past);
     celltap_replay_close(replay->second);
@@ -310,7 +312,8 @@ static int replay_report(const struct replay *replay, const char *stream, const 
     const struct rows *rows = &replay->rows;
     if (rows->n_rows == 0) {
         say_error("%s holds no timestep of %s in %s; celltap journal ls shows what it holds",
-                  replay->far ? "the daemon's journal" : replay->directory, stream, range);
+                  replay->far || replay->control ? "the daemon's journal" : replay->directory,
+                  stream, range);
         return COMMAND_FAILED;
     }
     if (replay->options->scores) {
@@ -328,19 +331,25 @@ static int replay_report(const struct replay *replay, const char *stream, const 
     return COMMAND_OK;
 }
 
-/* Another model needs the frames themselves, scores are no tensors: the journal is read here then. */
+/* --scores, read here or asked for. */
+static int replay_scores(struct replay *replay, const struct recall_range *range, char *ret_error)
+{
+    struct replay_scores from = {.past = replay->past, .range = *range};
+    from.range.layers = from.range.tensors = "*";
+    if (from.past == NULL &&
+        control_open(replay->options->control, &replay->control, ret_error) < 0) {
+        strncat(ret_error, "; or give --journal DIR", CONTROL_ERROR_MAX - strlen(ret_error) - 1);
+        return -1;
+    }
+    from.control = replay->control;
+    return replay_scores_run(&from, replay->options->output, &replay->rows.n_rows, ret_error);
+}
+
+/* Another model needs the frames themselves: the journal is read here then. */
 static int replay_far_or_near(struct replay *replay, struct celltap_replay_options *wanted,
                               char *ret_error)
 {
     const struct replay_options *options = replay->options;
-    if (options->journal != NULL || options->model != NULL || options->scores) {
-        int code = replay_open(replay, wanted);
-        if (code != 0)
-            return code;
-        return options->scores ? replay_scores_run(replay->past, options->output,
-                                                   &replay->rows.n_rows, ret_error)
-                               : replay_all(replay, ret_error);
-    }
     struct recall_range range = {
         .stream = wanted->stream,
         .layers = options->layers,
@@ -351,6 +360,14 @@ static int replay_far_or_near(struct replay *replay, struct celltap_replay_optio
         .from_ts = wanted->from_ts,
         .to_ts = wanted->to_ts,
     };
+    bool near = options->journal != NULL || options->model != NULL;
+    int code = near ? replay_open(replay, wanted) : 0;
+    if (code != 0)
+        return code;
+    if (options->scores)
+        return replay_scores(replay, &range, ret_error);
+    if (near)
+        return replay_all(replay, ret_error);
     return replay_far_run(options->control, &range, &replay->rows, &replay->far, ret_error);
 }
 

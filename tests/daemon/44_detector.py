@@ -339,6 +339,9 @@ def test_replay_of_scores_when_a_part_was_not_watched_then_those_of_the_rest():
         cases.same(sorted(got), list(range(1, 101)), "seqs")
         check(got, expected(folder, rows[:100]), "watched")
         assert "no detector at seq 150" in celltap.run(*replay, "150..", check=1).err
+        offline = (*replay[:3], "--journal", os.path.join(daemon.directory, "journal"))
+        assert "no detector at seq 150" in celltap.run(*offline, "150..", check=1).err
+        assert "no timestep" in celltap.run(*replay, "900..", check=1).err
 
 
 def test_scores_when_learnt_before_then_no_warm_up_and_replay_knows():
