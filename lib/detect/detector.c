@@ -106,11 +106,21 @@ static size_t detector_find_taps(const struct celltap_model *model, struct detec
             if (!detector_is_state(&model->layers[i], tensor))
                 continue;
             if (ret_taps != NULL)
-                ret_taps[n] = (struct detector_tap){i, j, tensor->n, tensor->at};
+                ret_taps[n] = (struct detector_tap){
+                    .layer_ix = i, .tensor_ix = j, .n = tensor->n, .at = tensor->at};
             *ret_d += tensor->n;
             n++;
         }
     return n;
+}
+
+/* What can be read at one go. */
+static void detector_find_runs(struct detector_tap *taps, size_t n_taps)
+{
+    struct detector_tap *run = taps;
+    for (size_t i = 0; i < n_taps; run->n_run += taps[i++].n)
+        if (taps[i].at != run->at + run->n_run)
+            run = &taps[i];
 }
 
 /* The output that forecasts: its index, *ret_d numbers (0: there is none). */
@@ -172,7 +182,7 @@ static void detector_lay(struct celltap_detector *detector, struct detector_cut 
         detector->views[v].mean = detector_take(cut, view_padded(d), sizeof(float));
         longest = view_padded(d) > longest ? view_padded(d) : longest;
     }
-    detector->u = detector_take(cut, longest, sizeof(float));
+    detector->u = detector_take(cut, longest + VIEW_LANES, sizeof(float));
     detector->taps = detector_take(cut, detector->n_taps, sizeof(struct detector_tap));
     detector->channels = detector_take(cut, detector->n_channels, sizeof *detector->channels);
     detector->horizons = detector_take(cut, detector->options.n_horizons, sizeof(size_t));
@@ -318,6 +328,7 @@ int detector_new(celltap_model *model, const struct celltap_detector_options *op
     }
     detector_lay(&plan, &cut);
     detector_find_taps(model, (struct detector_tap *)plan.taps, &d);
+    detector_find_runs((struct detector_tap *)plan.taps, plan.n_taps);
     for (size_t i = 0; i < plan.options.n_horizons; i++)
         plan.horizons[i] = plan.options.horizons[i];
     plan.options.horizons = plan.horizons;

@@ -19,6 +19,7 @@
 /* A tensor of states, and where it is in a panel's column. */
 struct detector_tap {
     size_t layer_ix, tensor_ix, n, at;
+    size_t n_run; /* numbers of this and of those that lie right behind it; 0: it is one of them */
 };
 
 struct detector_channel {
@@ -94,6 +95,10 @@ const float *detector_column(const struct celltap_detector *detector, const cell
 
 /* The d numbers of a view at this timestep into u.  column: of no use to the error view. */
 void detector_gather(struct celltap_detector *detector, size_t view, const float *column);
+
+/* The same minus their means, missing ones 0, as view_squares wants them. */
+void detector_centre(struct celltap_detector *detector, enum celltap_view view,
+                     const float *column);
 
 /* A value in standard deviations from its mean; NaN: missing. */
 double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value);

@@ -15,14 +15,6 @@
 
 /* ---- channels ----------------------------------------------------------------------------- */
 
-/* Element (i, j) of the whitening matrix, j <= i. */
-static double explain_whiten(const struct view *view, size_t i, size_t j)
-{
-    size_t block = i / VIEW_LANES;
-    const float *at = view->whiten + VIEW_LANES * VIEW_LANES * (block * (block + 1) / 2);
-    return (double)at[j * VIEW_LANES + i % VIEW_LANES];
-}
-
 /* A channel's part of the error view's squared distance, over all horizons: e_i times the i-th
  * element of L^-T L^-1 e. */
 static double explain_error(const struct celltap_detector *detector, size_t channel_ix)
@@ -34,8 +26,8 @@ static double explain_error(const struct celltap_detector *detector, size_t chan
         for (size_t k = i; k < view->d; k++) {
             double y = 0;
             for (size_t j = 0; j <= k; j++)
-                y += explain_whiten(view, k, j) * (double)detector->u[j];
-            sum += explain_whiten(view, k, i) * y;
+                y += (double)*view_at(view, k, j) * (double)detector->u[j];
+            sum += (double)*view_at(view, k, i) * y;
         }
         part += (double)detector->u[i] * sum;
     }
@@ -101,9 +93,7 @@ size_t celltap_detector_channels(celltap_detector *detector, const float *values
     if (detector->phase != CELLTAP_PHASE_SCORE)
         return 0;
     if (view->d > 0 && !is_beyond) {
-        detector_gather(detector, CELLTAP_VIEW_ERROR, NULL);
-        view_fill(view, detector->u);
-        view_squares(view, detector->u, NULL);
+        detector_centre(detector, CELLTAP_VIEW_ERROR, NULL);
     }
     for (size_t i = 0; i < detector->n_channels; i++) {
         if (!isfinite(values[i]))
@@ -143,7 +133,7 @@ static double explain_whitened(const struct view *view, const float *u, size_t i
 {
     double y = 0;
     for (size_t j = 0; j <= i; j++)
-        y += explain_whiten(view, i, j) * (double)u[j];
+        y += (double)*view_at(view, i, j) * (double)u[j];
     return isfinite(y) ? y : 0;
 }
 
@@ -155,8 +145,7 @@ size_t celltap_detector_units(celltap_detector *detector, const celltap_panel *p
     size_t n = 0, i = 0;
     if (detector->phase != CELLTAP_PHASE_SCORE || view->d == 0 || column == NULL)
         return 0;
-    detector_gather(detector, CELLTAP_VIEW_STATE, column);
-    view_squares(view, detector->u, NULL);
+    detector_centre(detector, CELLTAP_VIEW_STATE, column);
     for (size_t k = 0; k < detector->n_taps; k++)
         for (size_t unit = 0; unit < detector->taps[k].n; unit++, i++) {
             struct celltap_unit_share share = {

@@ -64,10 +64,25 @@ static void save_bool(struct save *save, bool *flag)
     *flag = word != 0;
 }
 
+/* Rows by eight, of these column by column, those of the diagonal whole; whatever the kernel's order
+ * is. */
+static void save_whiten(struct save *save, struct view *view)
+{
+    float lanes[VIEW_LANES];
+    for (size_t row = 0; row < view->d; row += VIEW_LANES)
+        for (size_t j = 0; j < row + VIEW_LANES; j++) {
+            for (size_t k = 0; k < VIEW_LANES && save->way == SAVE_PUT; k++)
+                lanes[k] = *view_at(view, row + k, j);
+            SAVE(save, lanes, VIEW_LANES);
+            for (size_t k = 0; k < VIEW_LANES && save->way == SAVE_GET; k++)
+                *view_at(view, row + k, j) = lanes[k];
+        }
+}
+
 static void save_view(struct save *save, struct view *view)
 {
     SAVE(save, view->mean, view->d);
-    SAVE(save, view->whiten, view_n_whiten(view->d));
+    save_whiten(save, view);
     SAVE(save, &view->s, 1);
     SAVE(save, &view->g, 1);
     SAVE(save, &view->level, 1);

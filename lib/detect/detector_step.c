@@ -14,6 +14,7 @@
 #include "lib/base/alloc.h"
 #include "lib/detect/detector.h"
 #include "lib/detect/real.h"
+#include "lib/kernel/kernel.h"
 #include "lib/model/model.h"
 #include "lib/stream/stream.h"
 
@@ -143,6 +144,23 @@ void detector_gather(struct celltap_detector *detector, size_t view, const float
     }
 }
 
+void detector_centre(struct celltap_detector *detector, enum celltap_view v, const float *column)
+{
+    const struct view *view = &detector->views[v];
+    const struct detector_tap *tap = detector->taps;
+    const struct kernel *kernel = kernel_pick();
+    float *u = detector->u;
+    if (v == CELLTAP_VIEW_ERROR)
+        for (size_t i = 0; i < view->d; i++)
+            u[i] = isnan(detector->errors[i]) ? 0 : detector->errors[i] - view->mean[i];
+    else
+        for (size_t at = 0; at < view->d; at += tap++->n_run)
+            if (tap->n_run > 0)
+                kernel->binary[KERNEL_SUB](column + tap->at, view->mean + at, u + at, tap->n_run);
+    for (size_t i = view->d; i % VIEW_LANES != 0; i++)
+        u[i] = 0;
+}
+
 /* ---- phases ------------------------------------------------------------------------------- */
 
 /* What a timestep is judged by. */
@@ -223,21 +241,19 @@ static void step_learn_end(struct celltap_detector *detector)
 
 /* Moves the s of both views on.  The short view comes first: its result is waited for while the
  * long one is worked on. */
-static void step_views(const struct step *step)
+static inline void step_views(const struct step *step, double *ret_s)
 {
     struct celltap_detector *detector = step->detector;
+    struct view *views = detector->views;
     double squares[CELLTAP_N_VIEWS] = {0};
     for (size_t v = CELLTAP_N_VIEWS; v-- > 0;) {
-        struct view *view = &detector->views[v];
-        if (view->d == 0)
+        if (views[v].d == 0)
             continue;
-        detector_gather(detector, v, step->column);
-        if (v == CELLTAP_VIEW_ERROR)
-            view_fill(view, detector->u);
-        squares[v] = view_squares(view, detector->u, NULL);
+        detector_centre(detector, v, step->column);
+        squares[v] = view_squares(&views[v], detector->u);
     }
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
-        view_step(&detector->views[v], squares[v], detector->options.smooth);
+        ret_s[v] = views[v].d == 0 ? 0 : view_step(&views[v], squares[v], detector->options.smooth);
 }
 
 static void step_level(const struct step *step)
@@ -245,9 +261,10 @@ static void step_level(const struct step *step)
     struct detector_warm *warm = step->detector->warm;
     if (step->detector->n_quiet > 0)
         return;
-    step_views(step);
+    double s[CELLTAP_N_VIEWS];
+    step_views(step, s);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
-        double q = real_log(1 + step->detector->views[v].s) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
+        double q = real_log(1 + s[v]) / STEP_LEVEL_TOP * DETECTOR_LEVELS;
         warm->levels[v][q < DETECTOR_LEVELS - 1 ? (size_t)q : DETECTOR_LEVELS - 1]++;
     }
     warm->n_levels++;
@@ -279,16 +296,17 @@ static void step_level_end(struct celltap_detector *detector)
 /* ---- the verdict -------------------------------------------------------------------------- */
 
 /* How rare the views' s are: minus decimal logarithms of probabilities.  Both go together, as most
- * of the time is spent waiting for one result, and another fits in. */
-static void step_tails(struct view *views, double forget)
+ * of the time is spent waiting for one result, and another fits in; for the same reason s and g are
+ * handed on in registers. */
+static void step_tails(struct view *views, const double *s, double forget, double *ret_g)
 {
     double p[CELLTAP_N_VIEWS];
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
-        p[v] = views[v].d == 0 ? 1 : real_log(1 + views[v].s);
+        p[v] = views[v].d == 0 ? 1 : real_log(1 + s[v]);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
         p[v] = views[v].d == 0 ? 1 : tail_step(&views[v].tail, p[v], 1 / forget);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
-        views[v].g = views[v].d == 0 ? 0 : 0 - real_log(p[v]) * STEP_LOG10_E;
+        ret_g[v] = views[v].d == 0 ? 0 : 0 - real_log(p[v]) * STEP_LOG10_E;
 }
 
 static double step_range_g(const struct celltap_detector *detector)
@@ -341,18 +359,19 @@ static void step_score(const struct step *step)
     step_range(step);
     if (detector->n_quiet > 0)
         return;
-    step_views(step);
-    step_tails(detector->views, options->forget);
+    double s[CELLTAP_N_VIEWS], g[CELLTAP_N_VIEWS];
+    step_views(step, s);
+    step_tails(detector->views, s, options->forget, g);
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
         struct view *view = &detector->views[v];
         if (view->d == 0)
             continue;
         double level = step_view_level(view, factors[v]);
-        score->s[v] = view->s;
-        score->g_view[v] = view->g;
+        score->s[v] = s[v];
+        score->g_view[v] = view->g = g[v];
         score->level = level > score->level ? level : score->level;
     }
-    double range_g = step_range_g(detector), error_g = score->g_view[CELLTAP_VIEW_ERROR];
+    double range_g = step_range_g(detector), error_g = g[CELLTAP_VIEW_ERROR];
     double *state_g = &score->g_view[CELLTAP_VIEW_STATE];
     *state_g = range_g > *state_g ? range_g : *state_g;
     score->g = *state_g > error_g - STEP_ERROR_OFFSET ? *state_g : error_g - STEP_ERROR_OFFSET;
@@ -396,7 +415,8 @@ int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel
     if (step.column == NULL)
         return CELLTAP_EINVAL;
     *ret_score = (struct celltap_score){.phase = detector->phase};
-    step_forecasts(detector, step.column, values);
+    if (detector->options.n_horizons > 0)
+        step_forecasts(detector, step.column, values);
     step_phases[detector->phase].step(&step);
     detector->n_quiet -= detector->n_quiet > 0;
     detector->t++;

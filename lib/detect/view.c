@@ -15,8 +15,7 @@ size_t view_padded(size_t d)
 
 size_t view_n_whiten(size_t d)
 {
-    size_t n_blocks = view_padded(d) / VIEW_LANES;
-    return VIEW_LANES * VIEW_LANES * (n_blocks * (n_blocks + 1) / 2);
+    return kernel_whiten_floats(view_padded(d) / VIEW_LANES);
 }
 
 size_t view_n_scatter(size_t d)
@@ -96,17 +95,17 @@ static void view_invert(double *a, size_t d)
     }
 }
 
+float *view_at(const struct view *view, size_t i, size_t j)
+{
+    return &view->whiten[kernel_whiten_at(view_padded(view->d), i, j)];
+}
+
 static void view_pack(struct view *view, const double *inverse)
 {
-    float *block = view->whiten;
     memset(view->whiten, 0, view_n_whiten(view->d) * sizeof *view->whiten);
-    for (size_t i = 0; i < view->d; i++) {
-        size_t lane = i % VIEW_LANES;
+    for (size_t i = 0; i < view->d; i++)
         for (size_t j = 0; j <= i; j++)
-            block[j * VIEW_LANES + lane] = (float)inverse[i * (i + 1) / 2 + j];
-        if (lane == VIEW_LANES - 1)
-            block += (i + 1) * VIEW_LANES;
-    }
+            *view_at(view, i, j) = (float)*inverse++;
 }
 
 void view_freeze(struct view *view, struct view_warm *warm, double ridge)
@@ -125,23 +124,14 @@ void view_freeze(struct view *view, struct view_warm *warm, double ridge)
 
 /* ---- afterwards --------------------------------------------------------------------------- */
 
-void view_fill(const struct view *view, float *u)
+double view_squares(const struct view *view, const float *x)
 {
-    for (size_t i = 0; i < view->d; i++)
-        u[i] = isnan(u[i]) ? view->mean[i] : u[i];
+    return kernel_pick()->whiten(view->whiten, x, view_padded(view->d)) * (1 / (double)view->d);
 }
 
-double view_squares(const struct view *view, float *u, float *ret_y)
-{
-    size_t padded = view_padded(view->d);
-    for (size_t i = view->d; i < padded; i++)
-        u[i] = 0;
-    return kernel_pick()->whiten(view->whiten, view->mean, u, padded, ret_y) *
-           (1 / (double)view->d);
-}
-
-void view_step(struct view *view, double squares, double smooth)
+double view_step(struct view *view, double squares, double smooth)
 {
     double r = sqrt(squares);
     view->s += ((r < VIEW_R_MAX ? r : VIEW_R_MAX) - view->s) * (1 / smooth);
+    return view->s;
 }

@@ -40,20 +40,20 @@ size_t view_padded(size_t d);
 size_t view_n_whiten(size_t d);
 size_t view_n_scatter(size_t d);
 
+/* The element of whiten in row i and column j, both below view_padded(d), and j / 8 <= i / 8. */
+float *view_at(const struct view *view, size_t i, size_t j);
+
 /* One vector u [d] of the warm-up, finite or NaN, which is missing. */
 void view_learn(const struct view *view, struct view_warm *warm, const float *u);
 
 /* Ends the warm-up; scatter is used up.  ridge: added to the variances. */
 void view_freeze(struct view *view, struct view_warm *warm, double ridge);
 
-/* What is NaN in u [d] is missing and becomes its mean. */
-void view_fill(const struct view *view, float *u);
-
-/* |whiten (u - mean)|^2 / d, which is r^2; not finite if u is not.  u [view_padded(d)] becomes
- * u - mean; ret_y (NULL: not wanted) gets [view_padded(d)] the whitened vector. */
-double view_squares(const struct view *view, float *u, float *ret_y);
+/* |whiten x|^2 / d of x = u - mean [view_padded(d)], zeros behind x[d - 1]; that is r^2, and not
+ * finite if x is not. */
+double view_squares(const struct view *view, const float *x);
 
 /* A timestep's r^2, which may be infinite or NaN: s moves on. */
-void view_step(struct view *view, double squares, double smooth);
+double view_step(struct view *view, double squares, double smooth);
 
 #endif

@@ -179,6 +179,31 @@ struct kernel_dense {
     struct kernel_rows rows;
 };
 
+/* A lower triangle of n rows, a multiple of 8, in blocks of 8 x 8, those of the diagonal filled up
+ * with zeros.  Groups of three rows of blocks follow each other from the bottom up (the last may
+ * have fewer), in them columns of blocks from the right, in these blocks from the top; a block is
+ * [2 halves of its columns][4][rows r and r + 4][4 columns]. */
+#define KERNEL_WHITEN_BLOCKS 3
+
+/* Floats of the first n rows of blocks. */
+static inline size_t kernel_whiten_floats(size_t n_blocks)
+{
+    return KERNEL_LANES * KERNEL_LANES * (n_blocks * (n_blocks + 1) / 2);
+}
+
+/* Where the element in row i and column j is, which is in or below a block of the diagonal. */
+static inline size_t kernel_whiten_at(size_t n, size_t i, size_t j)
+{
+    size_t row = i / KERNEL_LANES, column = j / KERNEL_LANES, n_blocks = n / KERNEL_LANES;
+    size_t end = n_blocks - (n_blocks - 1 - row) / KERNEL_WHITEN_BLOCKS * KERNEL_WHITEN_BLOCKS;
+    size_t begin = end < KERNEL_WHITEN_BLOCKS ? 0 : end - KERNEL_WHITEN_BLOCKS; /* of the group */
+    size_t top = column > begin ? column : begin; /* block of the column */
+    size_t block = (top - column) * (end - top) + row - top;
+    return kernel_whiten_floats(n_blocks) - kernel_whiten_floats(end) +
+           kernel_whiten_floats(end - 1 - top) + block * KERNEL_LANES * KERNEL_LANES +
+           j % 8 / 4 * 32 + i % 4 * 8 + i % 8 / 4 * 4 + j % 4;
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 struct kernel {
@@ -200,9 +225,8 @@ struct kernel {
     void (*norm)(const float *x, float *y, size_t n, float epsilon, const float *scale,
                  const float *bias);
 
-    /* |A (x - mean)|^2 of a lower triangle A, n a multiple of 8: blocks of 8 rows, block b
-     * [8 (b + 1)][8].  x becomes x - mean; ret_y, if not NULL, gets A (x - mean) [n]. */
-    double (*whiten)(const float *weights, const float *mean, float *x, size_t n, float *ret_y);
+    /* |A x|^2 of a lower triangle A, x [n]. */
+    double (*whiten)(const float *weights, const float *x, size_t n);
 };
 
 /* The kernel in use.  Picked once, at the first call; any thread. */

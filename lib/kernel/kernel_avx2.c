@@ -26,6 +26,8 @@ WORD(vf, vf_mul, (vf x, vf y), _mm256_mul_ps(x, y))
 WORD(vf, vf_div, (vf x, vf y), _mm256_div_ps(x, y))
 WORD(vf, vf_fma, (vf x, vf y, vf z), _mm256_fmadd_ps(x, y, z))
 WORD(vf, vf_sqrt, (vf x), _mm256_sqrt_ps(x))
+/* Sums of neighbours: 2 of x, 2 of y, from the lower halves, then from the upper ones. */
+WORD(vf, vf_pairs, (vf x, vf y), _mm256_hadd_ps(x, y))
 /* y where neither is smaller: both zeros, or a NaN. */
 WORD(vf, vf_min, (vf x, vf y), _mm256_min_ps(x, y))
 WORD(vf, vf_max, (vf x, vf y), _mm256_max_ps(x, y))

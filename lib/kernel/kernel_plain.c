@@ -152,6 +152,15 @@ VOCABULARY vf vf_copysign(vf x, vf sign)
     return vf_bits(vi_or(vi_bits(vf_abs(x)), vi_and(vi_bits(sign), vi_set1(INT32_MIN))));
 }
 
+/* Sums of neighbours: 2 of x, 2 of y, from the lower halves, then from the upper ones. */
+VOCABULARY vf vf_pairs(vf x, vf y)
+{
+    return (vf){__builtin_shufflevector(x.a, y.a, 0, 2, 4, 6) +
+                    __builtin_shufflevector(x.a, y.a, 1, 3, 5, 7),
+                __builtin_shufflevector(x.b, y.b, 0, 2, 4, 6) +
+                    __builtin_shufflevector(x.b, y.b, 1, 3, 5, 7)};
+}
+
 VOCABULARY vf vf_sqrt(vf x)
 {
     float v[8];

@@ -1,66 +1,68 @@
-/* kernel_whiten.h - how far a vector is from a mean, in a covariance; part of kernel_body.h.
+/* kernel_whiten.h - how long a vector is in a covariance; part of kernel_body.h.
  *
- *     block b: rows 8b .. 8b + 7 of a lower triangle, weights [8 (b + 1)][8]
+ *     vector of weights:  rows r and r + 4, four columns      two halves of four such are a block
+ *     values:             four, spread over both rows
  *
- * Four blocks go together: a value is spread over the lanes once for all of them, and their eight
- * sums, of even and of odd columns, are as many as fma are in flight. */
+ * Weights are read in the order of memory.  Three blocks go together: twelve sums, each of every
+ * fourth column of a row, are more than fma are in flight.  A group begins with few of them, at its
+ * corner of the triangle, while the one before ends with all. */
 
-#define WHITEN_BLOCKS 4
+#define WHITEN_VECTORS 4 /* of half a block */
 
-/* Columns [from, to) of N blocks. */
-INLINE void whiten_columns(vf (*sums)[2], size_t N, const float *const *blocks, const float *x,
-                           size_t from, size_t to)
+/* Four columns of a block.  first: there are no sums yet. */
+INLINE void whiten_half(vf *sums, const float *weights, vf values, bool first)
 {
-    for (size_t j = from; j < to; j += KERNEL_LANES)
-        EACH (k, KERNEL_LANES) {
-            vf value = vf_set1(x[j + k]);
-            EACH (n, N) {
-                vf weight = vf_load(blocks[n] + (j + k) * KERNEL_LANES);
-                sums[n][k % 2] = vf_fma(weight, value, sums[n][k % 2]);
-            }
-        }
+    EACH (r, WHITEN_VECTORS) {
+        vf weight = vf_load(weights + r * KERNEL_LANES);
+        sums[r] = first ? vf_mul(weight, values) : vf_fma(weight, values, sums[r]);
+    }
 }
 
-/* N blocks, from row `row` on.  Returns where the weights of the next are. */
-INLINE const float *whiten_rows(const float *weights, size_t N, const float *x, size_t row,
-                                vf *squares, float *ret_y)
+/* A column of N blocks, at `x` of the values.  corner: the first of them is of the diagonal.
+ * Returns where the weights of the next column are. */
+INLINE const float *whiten_column(vf (*sums)[WHITEN_VECTORS], size_t N, const float *weights,
+                                  const float *x, bool corner)
 {
-    const float *blocks[WHITEN_BLOCKS + 1] = {weights};
-    vf sums[WHITEN_BLOCKS][2];
-    EACH (n, N) {
-        blocks[n + 1] = blocks[n] + (row + (n + 1) * KERNEL_LANES) * KERNEL_LANES;
-        sums[n][0] = sums[n][1] = vf_set1(0);
+    size_t half = WHITEN_VECTORS * KERNEL_LANES;
+    EACH (k, 2) {
+        vf values = vf_load4(x + 4 * k);
+        EACH (n, N)
+            whiten_half(sums[n], weights + (2 * n + k) * half, values, corner && n + k == 0);
     }
+    return weights + 2 * N * half;
+}
+
+/* A group of N blocks, which begins at row `row`.  Returns where the weights of the next are. */
+INLINE const float *whiten_group(const float *weights, size_t N, const float *x, size_t row,
+                                 vf *squares)
+{
+    vf sums[KERNEL_WHITEN_BLOCKS][WHITEN_VECTORS];
     EACH (n, N) {
-        size_t to = row + (n + 1) * KERNEL_LANES;
-        whiten_columns(sums + n, N - n, blocks + n, x, n == 0 ? 0 : to - KERNEL_LANES, to);
+        size_t top = N - 1 - n;
+        weights = whiten_column(sums + top, n + 1, weights, x + row + top * KERNEL_LANES, true);
     }
+    for (size_t to = row; to > 0; to -= KERNEL_LANES)
+        weights = whiten_column(sums, N, weights, x + to - KERNEL_LANES, false);
     EACH (n, N) {
-        vf y = vf_add(sums[n][0], sums[n][1]);
+        vf y = vf_pairs(vf_pairs(sums[n][0], sums[n][1]), vf_pairs(sums[n][2], sums[n][3]));
         squares[n] = vf_fma(y, y, squares[n]);
-        if (ret_y != NULL)
-            vf_store(ret_y + row + n * KERNEL_LANES, y);
     }
-    return blocks[N];
+    return weights;
 }
 
-static double whiten_step(const float *weights, const float *mean, float *x, size_t n, float *ret_y)
+static double whiten_step(const float *weights, const float *x, size_t n)
 {
-    vf squares[WHITEN_BLOCKS];
+    vf none = vf_set1(0), squares[KERNEL_WHITEN_BLOCKS] = {none, none, none};
+    size_t size = KERNEL_WHITEN_BLOCKS * KERNEL_LANES;
     float lanes[KERNEL_LANES];
-    size_t row = 0;
-    EACH (k, WHITEN_BLOCKS)
-        squares[k] = vf_set1(0);
-    for (size_t i = 0; i < n; i += KERNEL_LANES)
-        vf_store(x + i, vf_sub(vf_load(x + i), vf_load(mean + i)));
-    for (; row + WHITEN_BLOCKS * KERNEL_LANES <= n; row += WHITEN_BLOCKS * KERNEL_LANES)
-        weights = whiten_rows(weights, WHITEN_BLOCKS, x, row, squares, ret_y);
-    for (; row + 2 * KERNEL_LANES <= n; row += 2 * KERNEL_LANES)
-        weights = whiten_rows(weights, 2, x, row, squares, ret_y);
-    if (row < n)
-        whiten_rows(weights, 1, x, row, squares, ret_y);
-    vf_store(lanes, vf_add(vf_add(squares[0], squares[1]), vf_add(squares[2], squares[3])));
-    EACH (k, 4)
-        lanes[k] += lanes[k + 4];
-    return ((double)lanes[0] + (double)lanes[2]) + ((double)lanes[1] + (double)lanes[3]);
+    for (; n >= size; n -= size)
+        weights = whiten_group(weights, KERNEL_WHITEN_BLOCKS, x, n - size, squares);
+    if (n == 2 * KERNEL_LANES)
+        whiten_group(weights, 2, x, 0, squares);
+    else if (n == KERNEL_LANES)
+        whiten_group(weights, 1, x, 0, squares);
+    vf sum = vf_add(vf_add(squares[0], squares[1]), squares[2]);
+    sum = vf_pairs(sum, sum);
+    vf_store(lanes, vf_pairs(sum, sum));
+    return (double)lanes[0] + (double)lanes[4];
 }
