@@ -2,9 +2,11 @@
  *
  *     exp    x = k ln 2 + r, |r| <= ln 2 / 2:   2^k times Taylor's series of e^r
  *     log    x = 2^k c (1 + f), c = 1 + i / 32:  k ln 2 + ln c from a table + Taylor's series in f
+ *            (k and c of x rounded to a 32nd, so that |f| <= 1 / 64)
  *     turn   folded to an eighth of a turn:      Taylor's series of sine and cosine
  *
- * Each series ends where its next term is about the last bit. */
+ * Each series ends where its next term is about the last bit; but that of log, which a verdict
+ * waits for twice, at f^5. */
 #include "lib/detect/real.h"
 
 #include <stddef.h>
@@ -14,8 +16,10 @@
 #define REAL_LN2_HIGH  0x1.62e42feep-1 /* ln 2 cut to 32 bits: its product with k is exact */
 #define REAL_LN2_LOW   0x1.a39ef35793c76p-33
 #define REAL_LOG2_E    0x1.71547652b82fep0
-#define REAL_MANTISSA  0xfffffffffffffu
-#define REAL_LOG_SHIFT 46 /* from a mantissa to its 64ths */
+#define REAL_LN2       0x1.62e42fefa39efp-1
+#define REAL_MANTISSA  UINT64_C(0xfffffffffffff)
+#define REAL_LOG_SHIFT 47                                    /* from a mantissa to its 32nds */
+#define REAL_LOG_HALF  (UINT64_C(1) << (REAL_LOG_SHIFT - 1)) /* of a 32nd */
 #define REAL_TWO_PI    0x1.921fb54442d18p2
 #define REAL_EXP_LIMIT 700.0
 
@@ -36,11 +40,11 @@ static const double real_factorials[] = {1.0 / 87178291200,
                                          1,
                                          1};
 
-/* 1 / (1 + i / 32), i = 0 .. 32 */
+/* 1 / (1 + i / 32), i = 0 .. 31 */
 #define REAL_INVERSES(i) 32.0 / (32 + (i)), 32.0 / (33 + (i)), 32.0 / (34 + (i)), 32.0 / (35 + (i))
 static const double real_inverses[] = {REAL_INVERSES(0),  REAL_INVERSES(4),  REAL_INVERSES(8),
                                        REAL_INVERSES(12), REAL_INVERSES(16), REAL_INVERSES(20),
-                                       REAL_INVERSES(24), REAL_INVERSES(28), 32.0 / 64};
+                                       REAL_INVERSES(24), REAL_INVERSES(28)};
 
 /* -ln of these */
 static const double real_logs[] = {
@@ -51,8 +55,7 @@ static const double real_logs[] = {
     0x1.9f323ecbf984dp-2, 0x1.b44f77bcc8f64p-2, 0x1.c8ff7c79a9a21p-2, 0x1.dd46a04c1c4a1p-2,
     0x1.f128f5faf06ecp-2, 0x1.02552a5a5d0ffp-1, 0x1.0be72e4252a83p-1, 0x1.154c3d2f4d5eap-1,
     0x1.1e85f5e7040d1p-1, 0x1.2795e1289b11bp-1, 0x1.307d7334f10bep-1, 0x1.393e0d3562a1ap-1,
-    0x1.41d8fe84672afp-1, 0x1.4a4f85db03ebbp-1, 0x1.52a2d265bc5abp-1, 0x1.5ad404c359f2dp-1,
-    0x1.62e42fefa39efp-1};
+    0x1.41d8fe84672afp-1, 0x1.4a4f85db03ebbp-1, 0x1.52a2d265bc5abp-1, 0x1.5ad404c359f2dp-1};
 
 /* 1 / (n (n + 1)) and 1 / (n (n - 1)) for n = 18, 16 .. 2 */
 #define REAL_WAVE(n)                                                                               \
@@ -88,16 +91,16 @@ double real_exp(double x)
 
 double real_log(double x)
 {
-    uint64_t bits, one = UINT64_C(1023) << 52;
+    uint64_t bits, rounded, one = UINT64_C(1023) << 52;
     memcpy(&bits, &x, sizeof bits);
-    uint64_t mantissa = bits & REAL_MANTISSA, near = ((mantissa >> REAL_LOG_SHIFT) + 1) / 2;
-    double k = (int)(bits >> 52) - 1023, m;
-    bits = mantissa | one;
+    rounded = bits + REAL_LOG_HALF;
+    uint64_t near = rounded >> REAL_LOG_SHIFT & 31;
+    double k = (int)(rounded >> 52) - 1023, m;
+    bits -= (rounded & ~REAL_MANTISSA) - one;
     memcpy(&m, &bits, sizeof m);
     double f = m * real_inverses[near] - 1, f2 = f * f;
-    double far = (-1.0 / 6 + 1.0 / 7 * f) - 1.0 / 8 * f2;
-    double sum = (-1.0 / 2 + 1.0 / 3 * f) + ((-1.0 / 4 + 1.0 / 5 * f) * f2 + far * (f2 * f2));
-    return (k * REAL_LN2_HIGH + real_logs[near]) + (f + (f2 * sum + k * REAL_LN2_LOW));
+    double sum = (-1.0 / 2 + 1.0 / 3 * f) + (-1.0 / 4 + 1.0 / 5 * f) * f2;
+    return (k * REAL_LN2 + real_logs[near] + f) + f2 * sum;
 }
 
 void real_turn(double turn, double *ret_sin, double *ret_cos)

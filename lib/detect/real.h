@@ -2,7 +2,7 @@
  *
  * Built of additions, multiplications and divisions in one order; nothing of libm, whose bits
  * differ between versions and CPUs.  Cannot fail; a relative error of about 1e-15, of a
- * logarithm near 0 an absolute one. */
+ * logarithm an absolute one of 3e-12. */
 #ifndef LIB_DETECT_REAL_H
 #define LIB_DETECT_REAL_H
 

@@ -34,7 +34,8 @@ static double tail_beyond(const struct tail *tail, double q)
     for (; (above = tail_above(tail, j)) < TAIL_SHARE * all && j > 0; j--)
         excess += above; /* in the end each bin's weight, times how far its middle is beyond j */
     double scale = (excess + above / 2) / above;
-    return above / all * real_exp(-(q - (double)j) / (scale < 1 ? 1 : scale));
+    double p = above / all * real_exp(-(q - (double)j) / (scale < 1 ? 1 : scale));
+    return p > TAIL_P_MIN ? p : TAIL_P_MIN;
 }
 
 static double tail_probability(const struct tail *tail, uint32_t b, double q)
@@ -79,5 +80,5 @@ double tail_step(struct tail *tail, double log1p_s, double forget)
     uint32_t b = (uint32_t)q;
     double p = tail_probability(tail, b, q);
     tail_add(tail, b, forget);
-    return p > 1 ? 1 : p > TAIL_P_MIN ? p : TAIL_P_MIN;
+    return p < 1 ? p : 1;
 }
