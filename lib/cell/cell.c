@@ -108,10 +108,10 @@ void cell_pack_rows(const struct cell_rows *rows, float *to)
 }
 
 void cell_pack_gates(const float *W, const float *R, size_t n_inputs, size_t n_units,
-                     size_t n_gates, float *to)
+                     size_t n_gates, size_t n_blocks, float *to)
 {
     struct cell_rows rows = {n_inputs, n_units, n_units, n_gates, 0, W, n_inputs, 1, R, 1};
-    for (size_t b = 0; b < cell_n_vectors(n_units); b++)
+    for (size_t b = 0; b < n_blocks; b++)
         for (size_t k = 0; k < n_inputs + n_units; k++)
             for (size_t g = 0; g < n_gates; g++, to += KERNEL_LANES)
                 cell_pack_vector(&rows, b * n_gates + g, k, to);

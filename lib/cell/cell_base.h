@@ -63,9 +63,9 @@ struct cell_rows {
 /* [groups][X+H][size][8]: n_vectors * (X+H) * 8 floats. */
 void cell_pack_rows(const struct cell_rows *rows, float *to);
 
-/* [H/8][X+H][n_gates][8] from W [n_gates H][X] and R [n_gates H][H]. */
+/* [n_blocks][X+H][n_gates][8] from W [n_gates H][X] and R [n_gates H][H]. */
 void cell_pack_gates(const float *W, const float *R, size_t n_inputs, size_t n_units,
-                     size_t n_gates, float *to);
+                     size_t n_gates, size_t n_blocks, float *to);
 
 /* n values of `a` + those of `b` (either may be NULL) into every n_apart-th vector of 8. */
 void cell_pack_bias(const float *a, const float *b, size_t n, size_t n_apart, float *to);

@@ -37,7 +37,7 @@ static void gru_pack_linear_first(struct gru *gru, const struct gru_spec *spec, 
                                   float *bias)
 {
     size_t H = spec->n_units;
-    cell_pack_gates(spec->W, spec->R, spec->n_inputs, H, GRU_GATES, weights);
+    cell_pack_gates(spec->W, spec->R, spec->n_inputs, H, GRU_GATES, cell_n_vectors(H), weights);
     for (size_t g = 0; g < GRU_GATES; g++)
         cell_pack_bias(gru_bias(spec, g, 0), g < 2 ? gru_bias(spec, g, 1) : NULL, H, GRU_SUMS,
                        bias + g * KERNEL_LANES);

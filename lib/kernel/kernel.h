@@ -140,10 +140,12 @@ static inline struct kernel_group kernel_group(size_t n_vectors, size_t group_ix
     return (struct kernel_group){group_ix * size + n_larger_before, size + (group_ix < n_larger)};
 }
 
-/* weights: [H/8][X+H][4][8], the gates i o f g of 8 units side by side; bias: [H/8][4][8];
- * state: h, then c, each padded; outputs: h c i f g o. */
+/* weights: [blocks][X+H][4][8], the gates i o f g of 8 units side by side, then, if 1 to 4 units are
+ * left behind the blocks, [X+H][tail][8], their gates i f g o side by side in 1 or 2 vectors, 2 or 4
+ * lanes each; bias: [blocks][4][8], [tail][8]; state: h, then c, each padded; outputs: h c i f g o. */
 struct kernel_lstm {
     size_t n_inputs, n_units;
+    size_t n_blocks, n_tail; /* of 8 units; vectors of the units behind them */
     const float *weights, *bias;
     const float *peepholes; /* [3][padded H]: i, o, f; NULL: none */
     struct kernel_activation f, g, h;

@@ -115,7 +115,7 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
                     job->begins ? bias + (n * GRU_SUMS + g) * KERNEL_LANES
                                 : out + c * stride + gru_out[g] * padded + n * KERNEL_LANES);
     }
-    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, x, job->n_x);
+    sum_gates(sums, C, N, GRU_GATES, 0, weights, job->block_step, NULL, x, job->n_x);
     EACH (c, C)
         EACH (n, N) {
             vf *nx = &sums[(c * N + n) * GRU_GATES + GRU_NX];
@@ -125,7 +125,7 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
         }
     __asm__ volatile("" ::: "memory"); /* what waits shall not be kept in registers as well */
     weights += job->n_x * row;
-    sum_gates(sums, C, N, GRU_GATES, weights, job->block_step, h, job->n_h);
+    sum_gates(sums, C, N, GRU_GATES, 0, weights, job->block_step, NULL, h, job->n_h);
     FORGET(out);
     EACH (c, C)
         EACH (n, N) {

@@ -3,13 +3,16 @@
  *     block of 8 units:   sums i o f g  --functions-->  i o f g, c     in registers
  *     all blocks done:    o, c          --tanh------->  h              one pass over the column
  *
+ * If 1 to 4 units are left behind the blocks, all their gates are 1 or 2 vectors (a "tail") up to the
+ * functions, then lanes of a block as of the others; in panels tails come first, 6 columns a tile.
  * The old h is read from the streams' states until all blocks are done; then the new one goes into
  * the panel and over it.  c is updated in place. */
 
 enum { LSTM_I, LSTM_O, LSTM_F, LSTM_G, LSTM_SUMS };
 enum { LSTM_OUT_H, LSTM_OUT_C, LSTM_OUT_I, LSTM_OUT_F, LSTM_OUT_G, LSTM_OUT_O, LSTM_OUTS };
 
-#define LSTM_BLOCKS_MAX 3 /* of a tile */
+#define LSTM_BLOCKS_MAX 3 /* of a tile, with what is behind them */
+#define TAIL_COLUMNS    6 /* of a tile of what is behind them */
 
 static const unsigned char lstm_out[LSTM_SUMS] = {LSTM_OUT_I, LSTM_OUT_O, LSTM_OUT_F, LSTM_OUT_G};
 
@@ -32,7 +35,7 @@ INLINE struct lstm_job lstm_whole(const struct kernel_lstm *lstm, const struct k
         .lstm = lstm,
         .panel = panel,
         .n_k = n_k,
-        .n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES,
+        .n_blocks = lstm->n_blocks,
         .block_step = n_k * LSTM_SUMS * KERNEL_LANES,
         .padded = kernel_padded(lstm->n_units),
         .begins = true,
@@ -83,22 +86,52 @@ static void lstm_general(const struct kernel_lstm *lstm, size_t unit, float *out
     vf_store(c_state, c);
 }
 
-/* The usual functions of a block, from sums in registers; returns o in its sum's place, and c before
- * it was flushed, as h need not wait for that: what was flushed makes an h that is, too. */
-INLINE vf lstm_usual(size_t padded, vf *sums, float *out, float *c_state)
+/* What becomes of a block's gates; returns c before it was flushed, as h need not wait for that: what
+ * was flushed makes an h that is, too. */
+INLINE vf lstm_put(size_t padded, const vf *gates, float *out, float *c_state)
 {
-    vf none = vf_set1(0);
-    vf i = fn_sigmoid(sums[LSTM_I], none, none), g = fn_tanh(sums[LSTM_G], none, none);
-    vf f = fn_sigmoid(sums[LSTM_F], none, none), o = fn_sigmoid(sums[LSTM_O], none, none);
-    vf c = vf_fma(f, vf_load(c_state), vf_mul(i, g)), kept = flush(c);
-    vf_store(out + LSTM_OUT_I * padded, i);
-    vf_store(out + LSTM_OUT_G * padded, g);
-    vf_store(out + LSTM_OUT_F * padded, f);
-    vf_store(out + LSTM_OUT_O * padded, o);
+    vf c = vf_fma(gates[LSTM_F], vf_load(c_state), vf_mul(gates[LSTM_I], gates[LSTM_G]));
+    vf kept = flush(c);
+    EACH (s, LSTM_SUMS)
+        vf_store(out + lstm_out[s] * padded, gates[s]);
     vf_store(out + LSTM_OUT_C * padded, kept);
     vf_store(c_state, kept);
-    sums[LSTM_O] = o;
     return c;
+}
+
+/* The usual functions of a block, from sums in registers to gates in their places. */
+INLINE void lstm_usual(vf *sums)
+{
+    vf none = vf_set1(0);
+    sums[LSTM_I] = fn_sigmoid(sums[LSTM_I], none, none);
+    sums[LSTM_G] = fn_tanh(sums[LSTM_G], none, none);
+    sums[LSTM_F] = fn_sigmoid(sums[LSTM_F], none, none);
+    sums[LSTM_O] = fn_sigmoid(sums[LSTM_O], none, none);
+}
+
+/* Gates of the units behind the blocks, from `lanes` floats on in lanes of their own; 0 behind them. */
+INLINE vf lstm_spread(const float *lanes, size_t T)
+{
+    static const float numbers[KERNEL_LANES] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return vf_keep(vf_lt(vf_load(numbers), vf_set1((float)(2 * T))), vf_load4(lanes));
+}
+
+/* The gates of the units behind the blocks from T vectors of sums i f g o; not usual: their sums. */
+INLINE void lstm_tail_gates(vf *sums, size_t T, bool usual, vf *ret_gates)
+{
+    float lanes[3 * KERNEL_LANES], *g = lanes, tanhs[3 * KERNEL_LANES];
+    vf none = vf_set1(0);
+    if (usual) {
+        g = tanhs;
+        vf_store(g + (T - 1) * KERNEL_LANES, fn_tanh(sums[T - 1], none, none));
+    }
+    EACH (t, T)
+        vf_store(lanes + t * KERNEL_LANES, usual ? fn_sigmoid(sums[t], none, none) : sums[t]);
+    vf_store(lanes + T * KERNEL_LANES, none);
+    ret_gates[LSTM_I] = lstm_spread(lanes, T);
+    ret_gates[LSTM_F] = lstm_spread(lanes + 2 * T, T);
+    ret_gates[LSTM_G] = lstm_spread(g + 4 * T, T);
+    ret_gates[LSTM_O] = lstm_spread(lanes + 6 * T, T);
 }
 
 INLINE vf lstm_h(vf o, vf c)
@@ -106,9 +139,19 @@ INLINE vf lstm_h(vf o, vf c)
     return flush(times_tanh(o, c));
 }
 
-/* One piece of N blocks of units for C columns. */
+/* What becomes of a block's sums when they are not usual. */
+INLINE void lstm_unusual(const struct lstm_job *job, const vf *sums, size_t unit, float *out,
+                         float *c_state)
+{
+    EACH (s, LSTM_SUMS)
+        vf_store(out + lstm_out[s] * job->padded, sums[s]);
+    if (job->ends)
+        lstm_general(job->lstm, unit, out, c_state);
+}
+
+/* One piece of N blocks of units for C columns; for one column also the T vectors behind them. */
 INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block_ix, size_t C,
-                      size_t N)
+                      size_t N, size_t T)
 {
     size_t row = LSTM_SUMS * KERNEL_LANES, unit = block_ix * KERNEL_LANES;
     size_t padded = job->padded, stride = job->panel->stride, state_at = job->panel->state_at;
@@ -117,8 +160,9 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
     float *const *states = job->panel->states + column_ix;
     const float *bias = job->lstm->bias + block_ix * row;
     const float *weights = job->lstm->weights + block_ix * job->block_step + job->weights_at;
+    const float *tail = weights + N * job->block_step;
     const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
-    vf sums[TILE_SUMS];
+    vf sums[TILE_SUMS], *gates = sums + C * N * LSTM_SUMS;
     EACH (c, C) {
         x[c] = column + c * stride + job->x_at;
         h[c] = states[c] + job->h_at;
@@ -128,34 +172,69 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
                     job->begins ? bias + n * row + s * KERNEL_LANES
                                 : out + c * stride + lstm_out[s] * padded + n * KERNEL_LANES);
     }
-    sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, x, job->n_x);
+    EACH (t, T)
+        gates[t] = vf_load(bias + N * row + t * KERNEL_LANES);
+    sum_gates(sums, C, N, LSTM_SUMS, T, weights, job->block_step, tail, x, job->n_x);
     weights += job->n_x * row;
-    sum_gates(sums, C, N, LSTM_SUMS, weights, job->block_step, h, job->n_h);
+    tail += job->n_x * T * KERNEL_LANES;
+    sum_gates(sums, C, N, LSTM_SUMS, T, weights, job->block_step, tail, h, job->n_h);
     FORGET(out);
-    if (job->ends && job->lstm->usual) {
-        vf cs[TILE_SUMS / LSTM_SUMS];
+    bool usual = job->ends && job->lstm->usual;
+    if (T > 0)
+        lstm_tail_gates(gates, T, usual, gates);
+    size_t n_all = N + (T > 0);
+    if (!usual) {
         EACH (c, C)
-            EACH (n, N)
-                cs[n] = lstm_usual(padded, sums + (c * N + n) * LSTM_SUMS,
-                                   out + c * stride + n * KERNEL_LANES,
-                                   states[c] + state_at + padded + unit + n * KERNEL_LANES);
-        if (C == 1 && N == job->n_blocks)
-            EACH (n, N) {
-                vf y = lstm_h(sums[n * LSTM_SUMS + LSTM_O], cs[n]);
-                vf_store(out + n * KERNEL_LANES, y);
-                vf_store(states[0] + state_at + n * KERNEL_LANES, y);
-            }
+            EACH (n, n_all)
+                lstm_unusual(job, sums + (c * N + n) * LSTM_SUMS, unit + n * KERNEL_LANES,
+                             out + c * stride + n * KERNEL_LANES,
+                             states[c] + state_at + padded + unit + n * KERNEL_LANES);
         return;
     }
+    vf cs[TILE_SUMS / LSTM_SUMS];
     EACH (c, C)
-        EACH (n, N) {
-            float *to = out + c * stride + n * KERNEL_LANES;
-            EACH (s, LSTM_SUMS)
-                vf_store(to + lstm_out[s] * padded, sums[(c * N + n) * LSTM_SUMS + s]);
-            if (job->ends)
-                lstm_general(job->lstm, unit + n * KERNEL_LANES, to,
+        EACH (n, n_all) {
+            vf *z = sums + (c * N + n) * LSTM_SUMS;
+            if (n < N)
+                lstm_usual(z);
+            cs[n] = lstm_put(padded, z, out + c * stride + n * KERNEL_LANES,
                              states[c] + state_at + padded + unit + n * KERNEL_LANES);
         }
+    if (C == 1 && N == job->n_blocks)
+        EACH (n, n_all) {
+            vf y = lstm_h(sums[n * LSTM_SUMS + LSTM_O], cs[n]);
+            vf_store(out + n * KERNEL_LANES, y);
+            vf_store(states[0] + state_at + n * KERNEL_LANES, y);
+        }
+}
+
+/* The T vectors behind the blocks for C columns, all of k. */
+INLINE void lstm_tail(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
+                      size_t column_ix, size_t C, size_t T)
+{
+    struct lstm_job job = lstm_whole(lstm, panel);
+    size_t unit = lstm->n_blocks * KERNEL_LANES;
+    const float *weights = lstm->weights + lstm->n_blocks * job.block_step;
+    const float *x[TAIL_COLUMNS], *h[TAIL_COLUMNS];
+    vf sums[TILE_SUMS];
+    EACH (c, C) {
+        x[c] = panel->activations + (column_ix + c) * panel->stride + panel->in_at;
+        h[c] = panel->states[column_ix + c] + panel->state_at;
+        EACH (t, T)
+            sums[c * T + t] = vf_load(lstm->bias + unit * LSTM_SUMS + t * KERNEL_LANES);
+    }
+    sum_rows(sums, C, T, weights, T, x, job.n_x);
+    sum_rows(sums, C, T, weights + job.n_x * T * KERNEL_LANES, T, h, job.n_h);
+    for (size_t c = 0; c < C; c++) {
+        float *out = panel->activations + (column_ix + c) * panel->stride + panel->out_at + unit;
+        float *c_state = panel->states[column_ix + c] + panel->state_at + job.padded + unit;
+        vf gates[LSTM_SUMS];
+        lstm_tail_gates(sums + c * T, T, lstm->usual, gates);
+        if (lstm->usual)
+            lstm_put(job.padded, gates, out, c_state);
+        else
+            lstm_unusual(&job, gates, unit, out, c_state);
+    }
 }
 
 /* One instance of the tile for each shape, of C columns or, of one column and all of k, of N
@@ -164,29 +243,54 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
 typedef void lstm_blocks_function(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
                                   size_t block_ix);
 typedef void lstm_columns_function(const struct lstm_job *job, size_t column_ix, size_t block_ix);
-#define LSTM_BLOCKS(N)                                                                             \
-    static __attribute__((noinline)) void lstm_blocks_##N(                                         \
+#define LSTM_BLOCKS(N, T)                                                                          \
+    static __attribute__((noinline)) void lstm_blocks_##N##_##T(                                   \
         const struct kernel_lstm *lstm, const struct kernel_panel *panel, size_t block_ix)         \
     {                                                                                              \
         struct lstm_job job = lstm_whole(lstm, panel);                                             \
-        lstm_tile(&job, 0, block_ix, 1, N);                                                        \
+        lstm_tile(&job, 0, block_ix, 1, N, T);                                                     \
     }
 #define LSTM_COLUMNS(C)                                                                            \
     static __attribute__((noinline)) void lstm_columns_##C(const struct lstm_job *job,             \
                                                            size_t column_ix, size_t block_ix)      \
     {                                                                                              \
-        lstm_tile(job, column_ix, block_ix, C, 1);                                                 \
+        lstm_tile(job, column_ix, block_ix, C, 1, 0);                                              \
     }
-LSTM_BLOCKS(1)
-LSTM_BLOCKS(2)
-LSTM_BLOCKS(3)
+#define LSTM_TAIL(C, T)                                                                            \
+    static __attribute__((noinline)) void lstm_tail_##C##_##T(                                     \
+        const struct kernel_lstm *lstm, const struct kernel_panel *panel, size_t column_ix)        \
+    {                                                                                              \
+        lstm_tail(lstm, panel, column_ix, C, T);                                                   \
+    }
+LSTM_BLOCKS(1, 0)
+LSTM_BLOCKS(2, 0)
+LSTM_BLOCKS(3, 0)
+LSTM_BLOCKS(0, 1)
+LSTM_BLOCKS(1, 1)
+LSTM_BLOCKS(2, 1)
+LSTM_BLOCKS(0, 2)
+LSTM_BLOCKS(1, 2)
+LSTM_BLOCKS(2, 2)
 LSTM_COLUMNS(2)
 LSTM_COLUMNS(3)
+LSTM_TAIL(2, 1)
+LSTM_TAIL(3, 1)
+LSTM_TAIL(6, 1)
+LSTM_TAIL(2, 2)
+LSTM_TAIL(3, 2)
+LSTM_TAIL(6, 2)
 #undef LSTM_BLOCKS
 #undef LSTM_COLUMNS
-static lstm_blocks_function *const lstm_blocks[LSTM_BLOCKS_MAX + 1] = {
-    NULL, lstm_blocks_1, lstm_blocks_2, lstm_blocks_3};
+#undef LSTM_TAIL
+static lstm_blocks_function *const lstm_blocks[][LSTM_BLOCKS_MAX + 1] = {
+    {NULL, lstm_blocks_1_0, lstm_blocks_2_0, lstm_blocks_3_0},
+    {lstm_blocks_0_1, lstm_blocks_1_1, lstm_blocks_2_1},
+    {lstm_blocks_0_2, lstm_blocks_1_2, lstm_blocks_2_2}};
 static lstm_columns_function *const lstm_columns[] = {NULL, NULL, lstm_columns_2, lstm_columns_3};
+static lstm_blocks_function *const lstm_tails[][TAIL_COLUMNS + 1] = {
+    {NULL},
+    {NULL, NULL, lstm_tail_2_1, lstm_tail_3_1, NULL, NULL, lstm_tail_6_1},
+    {NULL, NULL, lstm_tail_2_2, lstm_tail_3_2, NULL, NULL, lstm_tail_6_2}};
 
 /* h of columns whose gates are all done: into the panel, and over the old one. */
 INLINE void lstm_finish_column(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
@@ -218,14 +322,25 @@ static void lstm_finish(const struct kernel_lstm *lstm, const struct kernel_pane
             lstm_finish_column(lstm, panel, ix, false);
 }
 
-static __attribute__((noinline)) void
-lstm_one_column(const struct kernel_lstm *lstm, const struct kernel_panel *panel, size_t n_blocks)
+/* The last tile of one column also takes what is behind the blocks. */
+static __attribute__((noinline)) void lstm_one_column(const struct kernel_lstm *lstm,
+                                                      const struct kernel_panel *panel)
 {
-    for (size_t b = 0, n; b < n_blocks; b += n) {
-        n = tile_blocks(n_blocks - b, 2);
-        lstm_blocks[n](lstm, panel, b);
-    }
+    size_t b = 0, n_left = lstm->n_blocks, n_most = lstm->n_tail > 0 ? 2 : LSTM_BLOCKS_MAX;
+    for (; n_left > n_most; b += 2, n_left -= 2)
+        lstm_blocks[0][2](lstm, panel, b);
+    lstm_blocks[lstm->n_tail][n_left](lstm, panel, b);
     lstm_finish(lstm, panel, 0, 1);
+}
+
+static void lstm_tails_first(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
+{
+    for (size_t c = 0, n; c < panel->n_columns; c += n) {
+        size_t n_left = panel->n_columns - c;
+        n = n_left >= TAIL_COLUMNS && n_left != TAIL_COLUMNS + 1 ? TAIL_COLUMNS
+                                                                 : tile_columns(n_left);
+        lstm_tails[lstm->n_tail][n](lstm, panel, c);
+    }
 }
 
 /* The piece at hand of blocks [from, to) for all columns; each tile of columns goes through all
@@ -249,6 +364,10 @@ static __attribute__((noinline)) void lstm_many_columns(const struct kernel_lstm
 {
     struct lstm_job job = lstm_whole(lstm, panel);
     size_t row = LSTM_SUMS * KERNEL_LANES, length = piece_length(job.n_k, row, panel->n_columns);
+    if (lstm->n_tail > 0)
+        lstm_tails_first(lstm, panel);
+    if (job.n_blocks == 0)
+        lstm_finish(lstm, panel, 0, panel->n_columns);
     for (size_t b = 0, n; b < job.n_blocks; b += n) {
         n = piece_blocks(job.n_blocks - b, length, row);
         for (struct piece p = {0, 0}; p.to < job.n_k;) {
@@ -262,11 +381,10 @@ static __attribute__((noinline)) void lstm_many_columns(const struct kernel_lstm
 /* One column: up to 3 blocks are one tile, which does all. */
 static void lstm_step(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
 {
-    size_t n_blocks = (lstm->n_units + KERNEL_LANES - 1) / KERNEL_LANES;
     if (panel->n_columns != 1)
         lstm_many_columns(lstm, panel);
-    else if (n_blocks <= LSTM_BLOCKS_MAX && lstm->usual)
-        lstm_blocks[n_blocks](lstm, panel, 0);
+    else if (lstm->n_blocks + (lstm->n_tail > 0) <= LSTM_BLOCKS_MAX && lstm->usual)
+        lstm_blocks[lstm->n_tail][lstm->n_blocks](lstm, panel, 0);
     else
-        lstm_one_column(lstm, panel, n_blocks);
+        lstm_one_column(lstm, panel);
 }

@@ -4,12 +4,13 @@
  *
  * A tile is as many sums as registers hold: for one column 8 to 12 vectors, so that the latency of
  * fma is hidden; for several, 3 columns share each weight that is loaded.  C, N, .. are constants
- * wherever this is inlined, so all loops but that over k vanish.  The order over k is never changed:
- * where a panel of weights outgrows a core's own caches, k goes in pieces and the sums wait between
- * them in the tensors that they are to become.  (Weights of a tile of 3 columns come as fast from
- * the second cache as from the first; pieces of 24 KiB were 2 to 6 % slower than those of 48.) */
+ * wherever this is inlined, so all loops but that over k vanish; of that, four rounds are one, which
+ * made panels up to 8 % faster.  The order over k is never changed: where a panel of weights outgrows
+ * a core's own caches, k goes in pieces and the sums wait between them in the tensors that they are
+ * to become.  (Weights of a tile of 3 columns come as fast from the second cache as from the first;
+ * pieces of 24 KiB were 2 to 6 % slower than those of 48.) */
 
-#define TILE_COLUMNS 3     /* columns of a tile */
+#define TILE_COLUMNS 3     /* columns of a tile; of one vector or two, up to TILE_SUMS */
 #define TILE_SUMS    12    /* vectors of sums in a tile */
 #define PIECE_FLOATS 12288 /* weights of a piece: 48 KiB stay in a core's own caches */
 
@@ -24,8 +25,9 @@
 INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t size,
                      const float *const *values, size_t n_k)
 {
+#pragma GCC unroll 4
     for (size_t k = 0; k < n_k; k++, weights += size * KERNEL_LANES) {
-        vf value[TILE_COLUMNS];
+        vf value[TILE_SUMS];
         EACH (c, C)
             value[c] = vf_set1(values[c][k]);
         EACH (v, V) {
@@ -56,10 +58,12 @@ INLINE void sum_group(vf *sums, size_t V, const float *weights, const float *val
     sum_rows(sums, 1, V, weights, V, &values, n_k - k);
 }
 
-/* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; C columns. */
-INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, const float *weights,
-                      size_t block_step, const float *const *values, size_t n_k)
+/* n_k of N blocks of units, `block_step` floats apart, each laid out [k][G gates]; C columns; behind
+ * them, of one column, T vectors laid out [k][T]. */
+INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, size_t T, const float *weights,
+                      size_t block_step, const float *tail, const float *const *values, size_t n_k)
 {
+#pragma GCC unroll 4
     for (size_t k = 0; k < n_k; k++, weights += G * KERNEL_LANES) {
         vf value[TILE_COLUMNS];
         EACH (c, C)
@@ -70,6 +74,10 @@ INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, const float *weigh
                 EACH (c, C)
                     sums[(c * N + n) * G + g] = vf_fma(weight, value[c], sums[(c * N + n) * G + g]);
             }
+        EACH (t, T)
+            sums[N * G + t] = vf_fma(vf_load(tail + t * KERNEL_LANES), value[0], sums[N * G + t]);
+        if (T > 0)
+            tail += T * KERNEL_LANES;
     }
 }
 
