@@ -14,6 +14,7 @@
 #include "tests/bench/e2e_load.h"
 
 #define FEED_NAME_MAX 24
+#define FEED_BUFFER   64 /* messages: otherwise nng wakes the sender after each */
 
 struct e2e_feed {
     nng_socket socket;
@@ -36,6 +37,8 @@ struct e2e_feed *e2e_feed_new(const char *url, size_t n_streams, size_t n_values
     int err = nng_push0_open(&feed->socket);
     if (err == 0)
         err = nng_aio_alloc(&feed->aio, NULL, NULL);
+    if (err == 0)
+        err = nng_socket_set_int(feed->socket, NNG_OPT_SENDBUF, FEED_BUFFER);
     if (err == 0)
         err = nng_dial(feed->socket, url, NULL, 0);
     if (err == 0)
