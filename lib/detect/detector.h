@@ -88,11 +88,6 @@ struct detector_warm *detector_warm_new(const struct celltap_detector *detector)
 int detector_load_learnt(struct celltap_detector *detector, const void *bytes, size_t n_bytes,
                          struct celltap_diagnosis *reterr);
 
-/* All that a step of this detector's model has left in a column of the panel; NULL: it is of another
- * model, or there is no such column. */
-const float *detector_column(const struct celltap_detector *detector, const celltap_panel *panel,
-                             size_t column_ix);
-
 /* The d numbers of a view at this timestep into u.  column: of no use to the error view. */
 void detector_gather(struct celltap_detector *detector, size_t view, const float *column);
 

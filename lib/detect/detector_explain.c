@@ -141,7 +141,7 @@ size_t celltap_detector_units(celltap_detector *detector, const celltap_panel *p
                               size_t column_ix, struct celltap_unit_share *ret_shares, size_t n_max)
 {
     const struct view *view = &detector->views[CELLTAP_VIEW_STATE];
-    const float *column = detector_column(detector, panel, column_ix);
+    const float *column = panel_column(panel, detector->model, column_ix);
     size_t n = 0, i = 0;
     if (detector->phase != CELLTAP_PHASE_SCORE || view->d == 0 || column == NULL)
         return 0;

@@ -97,6 +97,17 @@ void celltap_detector_input(celltap_detector *detector, const float *values, int
 
 /* ---- the views' vectors ------------------------------------------------------------------- */
 
+/* In standard deviations.  A model that scales its inputs forecasts them as they come, another one
+ * what it was given. */
+static double step_error(const struct celltap_detector *detector, size_t channel_ix, float value,
+                         float made)
+{
+    if (detector->options.scale == CELLTAP_SCALE_MODEL)
+        return ((double)value - (double)made) /
+               step_deviation(detector, &detector->channels[channel_ix]);
+    return detector_standard(detector, channel_ix, value) - (double)made;
+}
+
 /* The errors of the forecasts that come true now; then the new forecasts take their places. */
 static void step_forecasts(struct celltap_detector *detector, const float *column,
                            const float *values)
@@ -109,25 +120,12 @@ static void step_forecasts(struct celltap_detector *detector, const float *colum
     for (size_t h = 0; h < detector->options.n_horizons; h++) {
         float *place = ring + detector->t % detector->horizons[h] * n;
         for (size_t i = 0; i < n; i++) {
-            double made = (double)place[i];
-            if (detector->options.scale == CELLTAP_SCALE_MODEL)
-                made = detector_standard(detector, i, place[i]);
-            double e = detector_standard(detector, i, values[i]) - made;
+            double e = step_error(detector, i, values[i], place[i]);
             error[h * n + i] = isfinite(e) ? (float)step_clip(e, STEP_ERROR_CLIP) : NAN;
             place[i] = forecast[h * n + i];
         }
         ring += detector->horizons[h] * n;
     }
-}
-
-const float *detector_column(const struct celltap_detector *detector, const celltap_panel *panel,
-                             size_t column_ix)
-{
-    const struct celltap_model *model = detector->model;
-    const float *first = celltap_panel_tensor(panel, column_ix, 0, 0);
-    if (panel_model(panel) != model || first == NULL)
-        return NULL;
-    return first - model->layers[0].tensors[0].at;
 }
 
 void detector_gather(struct celltap_detector *detector, size_t view, const float *column)
@@ -411,7 +409,8 @@ void detector_scale_end(struct celltap_detector *detector)
 int celltap_detector_step(celltap_detector *detector, const celltap_panel *panel, size_t column_ix,
                           const float *values, struct celltap_score *ret_score)
 {
-    struct step step = {detector, detector_column(detector, panel, column_ix), values, ret_score};
+    struct step step = {detector, panel_column(panel, detector->model, column_ix), values,
+                        ret_score};
     if (step.column == NULL)
         return CELLTAP_EINVAL;
     *ret_score = (struct celltap_score){.phase = detector->phase};

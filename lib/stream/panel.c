@@ -62,11 +62,6 @@ void celltap_panel_free(celltap_panel *panel)
     alloc_free(panel);
 }
 
-const struct celltap_model *panel_model(const celltap_panel *panel)
-{
-    return panel->model;
-}
-
 static void panel_unmark(celltap_stream *const *streams, size_t n_streams)
 {
     for (size_t i = 0; i < n_streams; i++)
@@ -229,6 +224,14 @@ const float *celltap_panel_tensor(const celltap_panel *panel, size_t column_ix, 
         return NULL;
     const struct model_tensor *tensor = &model->layers[layer_ix].tensors[tensor_ix];
     return panel->columns.activations + column_ix * panel->columns.stride + tensor->at;
+}
+
+const float *panel_column(const celltap_panel *panel, const struct celltap_model *model,
+                          size_t column_ix)
+{
+    if (panel->model != model || column_ix >= panel->width)
+        return NULL;
+    return panel->columns.activations + column_ix * panel->columns.stride;
 }
 
 const struct celltap_score *celltap_panel_score(const celltap_panel *panel, size_t column_ix)

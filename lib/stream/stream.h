@@ -46,7 +46,9 @@ struct stream_watcher {
     int (*load)(struct stream_watch *watch, const unsigned char *bytes, size_t n_bytes);
 };
 
-/* panel.c: the model whose streams a panel steps. */
-const struct celltap_model *panel_model(const celltap_panel *panel);
+/* panel.c: all that the last step has left in a column [model->n_activations]; NULL: the panel is of
+ * another model, or there is no such column. */
+const float *panel_column(const celltap_panel *panel, const struct celltap_model *model,
+                          size_t column_ix);
 
 #endif
