@@ -34,7 +34,9 @@ struct dial {
     char *url; /* owned */
     nng_socket socket;
     bool is_open;
+    enum dial_kind kind;
     atomic_int n_pipes;
+    atomic_bool was_connected; /* to a socket that understands this one */
     atomic_uint n_lost;
     nng_msg *message; /* owned: the one that was given out last */
 };
@@ -48,6 +50,8 @@ static void dial_on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
     atomic_fetch_add(&dial->n_pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
     if (event == NNG_PIPE_EV_REM_POST)
         atomic_fetch_add(&dial->n_lost, 1);
+    else
+        atomic_store(&dial->was_connected, true);
 }
 
 static int dial_fail(const struct dial *dial, int code, char *ret_error)
@@ -67,6 +71,7 @@ static int dial_open_socket(struct dial *dial, enum dial_kind kind)
     if (code)
         return code;
     dial->is_open = true;
+    dial->kind = kind;
     nng_pipe_notify(dial->socket, NNG_PIPE_EV_ADD_POST, dial_on_pipe, dial);
     nng_pipe_notify(dial->socket, NNG_PIPE_EV_REM_POST, dial_on_pipe, dial);
     nng_socket_set_size(dial->socket, NNG_OPT_RECVMAXSZ, DIAL_RECV_MAX);
@@ -191,6 +196,16 @@ static bool dial_goes_on(const struct dial *dial, struct dial_deadline deadline,
     }
     if (progress_now_ns() < deadline.end_ns)
         return true;
+    static const char *const others[] = {
+        [DIAL_REQUEST] = "is neither the control socket nor an ingest of the kind rep",
+        [DIAL_PUSH] = "is no ingest of the kind pull; for one of the kind rep say --ack",
+        [DIAL_SUBSCRIBE] = "is no tap",
+    };
+    if (!atomic_load(&dial->was_connected)) {
+        snprintf(ret_error, DIAL_ERROR_MAX, "%.256s: what listens there %s", dial->url,
+                 others[dial->kind]);
+        return false;
+    }
     snprintf(ret_error, DIAL_ERROR_MAX, "%.256s: %s for %.3g s; is the daemon still running?",
              dial->url, dial_is_connected(dial) ? "no answer" : "no connection",
              deadline.wait_ms / 1000.0);

@@ -126,6 +126,15 @@ def test_seq_when_acknowledged_then_a_file_fed_twice_is_applied_once():
         cases.same(daemon.control("streams")["streams"][0]["seq"], 600)
 
 
+def test_socket_when_of_another_kind_then_said():
+    with D.Daemon() as daemon, tempfile.TemporaryDirectory() as directory:
+        feed = ["feed", write(directory, 3), "--stream=s", "--timeout=0.5", "--dial"]
+        done = celltap.run(*feed, daemon.url("ack"), check=1)
+        assert "no ingest of the kind pull; for one of the kind rep say --ack" in done.err, done.err
+        done = celltap.run(*feed, daemon.url("ingest"), "--ack", check=1)
+        assert "nor an ingest of the kind rep" in done.err, done.err
+
+
 def test_reset_when_asked_for_then_states_start_afresh():
     with D.Daemon() as daemon, tempfile.TemporaryDirectory() as directory:
         path = write(directory, 10)
