@@ -157,6 +157,8 @@ int serving_detect_make(struct serving *serving, char *reterr, size_t reterr_byt
     if (error != 0)
         detect_fail(serving, path != NULL ? path : serving->conf->file, strerror(error), reterr,
                     reterr_bytes);
+    else if (detect.statistics != NULL && detect.statistics_bytes == 0)
+        detect_fail(serving, path, "it is empty", reterr, reterr_bytes);
     else if (detect_options(&detect) != 0)
         snprintf(reterr, reterr_bytes, "model %s: out of memory", serving->conf->name);
     else

@@ -171,21 +171,27 @@ void celltap_detector_save(const celltap_detector *detector, void *ret_bytes)
     SAVE(&save, &check, 1);
 }
 
+/* n_bytes: at least a head. */
+static bool save_is_whole(const unsigned char *bytes, size_t n_bytes)
+{
+    uint64_t check;
+    struct save end = {.way = SAVE_GET, .from = bytes, .n_bytes = n_bytes - SAVE_CHECK_BYTES};
+    SAVE(&end, &check, 1);
+    return check == save_check(bytes, n_bytes - SAVE_CHECK_BYTES);
+}
+
 /* True if the bytes are whole and of a detector like this one. */
 static bool save_fits(const struct celltap_detector *like, const unsigned char *bytes,
                       size_t n_bytes)
 {
     unsigned char head[(SAVE_HEAD_WORDS + DETECTOR_HORIZONS_MAX) * sizeof(uint64_t)];
     struct save made = {.way = SAVE_PUT, .to = head};
-    uint64_t check;
     if (n_bytes != celltap_detector_save_bytes(like))
         return false;
     save_head(&made, like, n_bytes);
     if (memcmp(head, bytes, made.n_bytes) != 0)
         return false;
-    struct save end = {.way = SAVE_GET, .from = bytes, .n_bytes = n_bytes - SAVE_CHECK_BYTES};
-    SAVE(&end, &check, 1);
-    return check == save_check(bytes, n_bytes - SAVE_CHECK_BYTES);
+    return save_is_whole(bytes, n_bytes);
 }
 
 int celltap_detector_load(celltap_detector *detector, const void *bytes, size_t n_bytes)
@@ -262,7 +268,8 @@ int detector_load_learnt(struct celltap_detector *detector, const void *bytes, s
     if (words[0] != SAVE_MAGIC)
         return CELLTAP_ESTATE;
     *why = (struct celltap_diagnosis){"", "it is not whole"};
-    if (words[SAVE_LENGTH] != n_bytes || words[SAVE_N_HORIZONS] > DETECTOR_HORIZONS_MAX ||
+    if (words[SAVE_LENGTH] != n_bytes || !save_is_whole(bytes, n_bytes) ||
+        words[SAVE_N_HORIZONS] > DETECTOR_HORIZONS_MAX ||
         words[SAVE_N_HORIZONS] > (n_bytes - sizeof words) / sizeof *horizons)
         return CELLTAP_ESTATE;
     SAVE(&save, horizons, words[SAVE_N_HORIZONS]);

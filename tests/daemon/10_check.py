@@ -211,6 +211,9 @@ def test_check_of_statistics_beside_the_model_then_they_must_fit(folder):
     path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx, detector: {}}]\n")
     code, _, err = celltapd("--config", path, "--check")
     assert code == 78 and "m.onnx.statistics: it is not what celltap score" in err, err
+    write(folder, "m.onnx.statistics", "")
+    code, _, err = celltapd("--config", path, "--check")
+    assert code == 78 and "m.onnx.statistics: it is empty" in err, err
     path = write(folder, "c.yaml", "models: [{name: m, file: m.onnx}]\n")
     assert celltapd("--config", path, "--check")[0] == 0  # nobody watches
     path = write(folder, "c.yaml",

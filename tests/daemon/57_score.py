@@ -106,6 +106,10 @@ def test_score_when_what_is_loaded_was_learnt_otherwise_then_what_differs_is_tol
                                                     "day", "--scale", "none")
         err = told("builtin:reservoir", data)
         assert "another model" in err and "clock day, not none" in err, err
+        with open(sidecar, "r+b") as file:
+            file.seek(50)
+            file.write(b"\7")
+        assert "not whole" in told(three, data, "--columns", "value", "--clock", "day")
         with open(sidecar, "wb") as file:
             file.write(b"x" * 5000)
         assert "not what celltap score" in told(three, data, "--columns", "value", "--clock",
