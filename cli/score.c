@@ -29,12 +29,15 @@
 
 enum score_scale { SCORE_SCALE_AUTO, SCORE_SCALE_MODEL, SCORE_SCALE_LEARN, SCORE_SCALE_NONE };
 
+enum score_history { SCORE_HISTORY_AUTO, SCORE_HISTORY_CALM, SCORE_HISTORY_WARMUP };
+
 struct score_options {
     const char *output, *save, *load, *forecast, *horizons, *level;
     uint64_t warmup, units;
-    double threshold, smooth;
-    int clock; /* enum celltap_clock */
-    int scale; /* enum score_scale */
+    double threshold, smooth, range_smooth;
+    int clock;   /* enum celltap_clock */
+    int scale;   /* enum score_scale */
+    int history; /* enum score_history */
     struct series_options series;
 };
 
@@ -146,10 +149,14 @@ static int score_watch(struct score *score)
     wanted.threshold = options->threshold;
     if (!isnan(options->smooth))
         wanted.smooth = options->smooth;
+    if (!isnan(options->range_smooth))
+        wanted.range_smooth = options->range_smooth;
     wanted.clock = (enum celltap_clock)options->clock;
     wanted.forecast = options->forecast;
     if (options->scale != SCORE_SCALE_AUTO)
         wanted.scale = (enum celltap_scale)(options->scale - SCORE_SCALE_MODEL);
+    if (options->history != SCORE_HISTORY_AUTO)
+        wanted.history = (enum celltap_history)(options->history - SCORE_HISTORY_CALM);
     if (options->horizons != NULL) {
         if (score_horizons(options->horizons, horizons, &wanted.n_horizons) < 0)
             return -1;
@@ -363,7 +370,7 @@ static int score_rows(struct score *score)
 static int score_run(int argc, char **argv)
 {
     struct score_options options = {
-        .warmup = 750, .threshold = 2.7, .smooth = NAN, .units = SCORE_UNITS};
+        .warmup = 750, .threshold = 2.7, .smooth = NAN, .range_smooth = NAN, .units = SCORE_UNITS};
     struct score score = {.options = &options};
     const char *arguments[2];
     int code = opts_parse(&score_command, argc, argv, &options, arguments);
@@ -402,6 +409,16 @@ static const struct opts_row SCORE_ROWS[] = {
      .value = "N",
      .offset = offsetof(struct score_options, smooth),
      .sentence = "timesteps of smoothing (8; the reservoir 6)"},
+    {.name = "range-smooth",
+     .kind = OPTS_NUMBER,
+     .value = "N",
+     .offset = offsetof(struct score_options, range_smooth),
+     .sentence = "ranges of means over N timesteps, too (1: no; the reservoir 20)"},
+    {.name = "history",
+     .kind = OPTS_CHOICE,
+     .value = "auto|calm|warmup",
+     .offset = offsetof(struct score_options, history),
+     .sentence = "what the first distances are compared with"},
     {.name = "clock",
      .kind = OPTS_CHOICE,
      .value = "none|day",

@@ -46,14 +46,16 @@ enum conf_watch {
 
 enum conf_scale { CONF_SCALE_AUTO, CONF_SCALE_MODEL, CONF_SCALE_LEARN, CONF_SCALE_NONE };
 enum conf_clock { CONF_CLOCK_NONE, CONF_CLOCK_DAY };
+enum conf_history { CONF_HISTORY_AUTO, CONF_HISTORY_CALM, CONF_HISTORY_WARMUP };
 
 struct conf_detector {
     bool off, given; /* `detector: none`; the key is there */
-    bool smooth_given;
-    struct conf_span warmup, smooth, refractory, forget;
+    bool smooth_given, range_smooth_given;
+    struct conf_span warmup, smooth, range_smooth, refractory, forget;
     double threshold, level_state, level_error;
     enum conf_scale scale;
     enum conf_clock clock;
+    enum conf_history history;
     char *statistics; /* a file, "auto" or "none" */
 };
 

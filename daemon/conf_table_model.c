@@ -17,6 +17,10 @@ static const struct conf_choice scale_choices[] = {{"auto", CONF_SCALE_AUTO, fal
                                                    {NULL, 0, false}};
 static const struct conf_choice clock_choices[] = {
     {"none", CONF_CLOCK_NONE, false}, {"day", CONF_CLOCK_DAY, false}, {NULL, 0, false}};
+static const struct conf_choice history_choices[] = {{"auto", CONF_HISTORY_AUTO, false},
+                                                     {"calm", CONF_HISTORY_CALM, false},
+                                                     {"warmup", CONF_HISTORY_WARMUP, false},
+                                                     {NULL, 0, false}};
 static const struct conf_choice statistics_choices[] = {
     {"auto", 0, false}, {"none", 0, false}, {NULL, 0, false}};
 
@@ -62,6 +66,21 @@ static const struct conf_option detector_options[] = {
      .given_offset = offsetof(struct conf_model, detector.smooth_given),
      .sentence =
          "Distances are smoothed over so many timesteps; unless set, builtin:reservoir's over 6."},
+    {.key = "range_smooth",
+     .type = CONF_TYPE_SPAN,
+     FIELD(detector.range_smooth),
+     .fallback = "1",
+     .min = 1,
+     .max = 1000000,
+     .given_offset = offsetof(struct conf_model, detector.range_smooth_given),
+     .sentence = "Means over so many timesteps have a range to leave, too; 1: none; unless set, "
+                 "builtin:reservoir's over 20."},
+    {.key = "history",
+     .type = CONF_TYPE_CHOICE,
+     FIELD(detector.history),
+     .fallback = "auto",
+     .choices = history_choices,
+     .sentence = "What the first distances are compared with: calm ones, or the warm-up's."},
     {.key = "refractory",
      .type = CONF_TYPE_SPAN,
      FIELD(detector.refractory),

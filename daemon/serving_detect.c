@@ -44,6 +44,8 @@ static int detect_options(struct detect *detect)
     static const enum celltap_scale scales[] = {[CONF_SCALE_MODEL] = CELLTAP_SCALE_MODEL,
                                                 [CONF_SCALE_LEARN] = CELLTAP_SCALE_LEARN,
                                                 [CONF_SCALE_NONE] = CELLTAP_SCALE_NONE};
+    static const enum celltap_history histories[] = {
+        [CONF_HISTORY_CALM] = CELLTAP_HISTORY_CALM, [CONF_HISTORY_WARMUP] = CELLTAP_HISTORY_WARMUP};
     const struct conf_model *model = detect->serving->conf;
     const struct conf_detector *conf = &model->detector;
     const struct conf_forecast *forecast = &model->forecast;
@@ -55,6 +57,10 @@ static int detect_options(struct detect *detect)
     options->level_error = conf->level_error;
     if (conf->smooth_given)
         options->smooth = (double)conf->smooth.n_steps;
+    if (conf->range_smooth_given)
+        options->range_smooth = (double)conf->range_smooth.n_steps;
+    if (conf->history != CONF_HISTORY_AUTO)
+        options->history = histories[conf->history];
     options->refractory = (double)conf->refractory.n_steps;
     options->forget = (double)conf->forget.n_steps;
     options->clock = conf->clock == CONF_CLOCK_DAY ? CELLTAP_CLOCK_DAY : CELLTAP_CLOCK_NONE;

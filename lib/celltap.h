@@ -228,18 +228,26 @@ enum celltap_missing {
     CELLTAP_MISSING_ZERO
 };
 
+/* What the first distances after the warm-up are compared with. */
+enum celltap_history {
+    CELLTAP_HISTORY_CALM,  /* as many as the warm-up has, all of them 0: the first can look rare */
+    CELLTAP_HISTORY_WARMUP /* those of the warm-up, which count for 100 */
+};
+
 /* j: of judging alone: celltap_detector_tune changes it, and nothing that was learnt depends on it. */
 struct celltap_detector_options {
-    size_t warmup;            /* timesteps, 32 to 10^7; 750 */
-    double threshold;         /* j: of the score, above which is an event; 2.7 */
-    double level_state;       /* j: level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
-    double level_error;       /* j: the same for forecasts; 1.5 */
-    double smooth;            /* of distances, timesteps, at least 1; 8, reservoir 6 */
-    double refractory;        /* j: timesteps until an event is half forgotten; 100 */
-    double forget;            /* j: timesteps until the history of distances fades to 1/e; 2000 */
-    enum celltap_scale scale; /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
-    enum celltap_clock clock; /* CELLTAP_CLOCK_NONE */
+    size_t warmup;       /* timesteps, 32 to 10^7; 750 */
+    double threshold;    /* j: of the score, above which is an event; 2.7 */
+    double level_state;  /* j: level alarm: times the warm-up's 0.99 quantile; 0: none; 2 */
+    double level_error;  /* j: the same for forecasts; 1.5 */
+    double smooth;       /* of distances, timesteps, at least 1; 8, reservoir 6 */
+    double range_smooth; /* means over so many timesteps have a range, too; 1: no; reservoir 20 */
+    double refractory;   /* j: timesteps until an event is half forgotten; 100 */
+    double forget;       /* j: timesteps until the history of distances fades to 1/e; 2000 */
+    enum celltap_scale scale;     /* CELLTAP_SCALE_MODEL; of the built-in reservoir _LEARN */
+    enum celltap_clock clock;     /* CELLTAP_CLOCK_NONE */
     enum celltap_missing missing; /* CELLTAP_MISSING_HOLD */
+    enum celltap_history history; /* CELLTAP_HISTORY_CALM; of the built-in reservoir _WARMUP */
     const char *forecast;   /* which graph output predicts the channels; NULL: the first that has
                                  channels x horizons values, if any; "none": none */
     const size_t *horizons; /* how many timesteps ahead, rising; the output holds all channels of

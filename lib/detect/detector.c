@@ -26,15 +26,18 @@ static const size_t detector_one_ahead[] = {1};
 void celltap_detector_defaults(const celltap_model *model,
                                struct celltap_detector_options *ret_options)
 {
+    bool is_reservoir = reservoir_is(model);
     *ret_options = (struct celltap_detector_options){
         .warmup = 750,
         .threshold = 2.7,
         .level_state = 2,
         .level_error = 1.5,
-        .smooth = reservoir_is(model) ? 6 : 8,
+        .smooth = is_reservoir ? 6 : 8,
+        .range_smooth = is_reservoir ? 20 : 1,
         .refractory = 100,
         .forget = 2000,
-        .scale = reservoir_is(model) ? CELLTAP_SCALE_LEARN : CELLTAP_SCALE_MODEL,
+        .scale = is_reservoir ? CELLTAP_SCALE_LEARN : CELLTAP_SCALE_MODEL,
+        .history = is_reservoir ? CELLTAP_HISTORY_WARMUP : CELLTAP_HISTORY_CALM,
     };
 }
 
@@ -65,11 +68,13 @@ static int detector_check(const struct celltap_detector_options *options,
         {"level_state", options->level_state, 0, 1e6},
         {"level_error", options->level_error, 0, 1e6},
         {"smooth", options->smooth, 1, 1e6},
+        {"range_smooth", options->range_smooth, 1, 1e6},
         {"refractory", options->refractory, 1, 1e9},
         {"forget", options->forget, 2, 1e9},
         {"scale", options->scale, CELLTAP_SCALE_MODEL, CELLTAP_SCALE_NONE},
         {"clock", options->clock, CELLTAP_CLOCK_NONE, CELLTAP_CLOCK_DAY},
         {"missing", options->missing, CELLTAP_MISSING_HOLD, CELLTAP_MISSING_ZERO},
+        {"history", options->history, CELLTAP_HISTORY_CALM, CELLTAP_HISTORY_WARMUP},
         {"n_horizons", (double)options->n_horizons, 0, DETECTOR_HORIZONS_MAX},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -221,7 +226,7 @@ void detector_forget_moment(struct celltap_detector *detector)
         detector->errors[i] = NAN;
     for (size_t i = 0; i < detector->n_channels; i++) {
         detector->channels[i].last = NAN;
-        detector->channels[i].excess = 0;
+        range_forget_moment(&detector->channels[i].range);
     }
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
         detector->views[v].s = 1;
@@ -235,8 +240,10 @@ void detector_forget_moment(struct celltap_detector *detector)
 
 void detector_begin(struct celltap_detector *detector)
 {
-    for (size_t i = 0; i < detector->n_channels; i++)
-        detector->channels[i] = (struct detector_channel){.low = INFINITY, .high = -INFINITY};
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        detector->channels[i] = (struct detector_channel){0};
+        range_init(&detector->channels[i].range);
+    }
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++)
         detector->views[v].level = 0;
     detector->phase =

@@ -8,6 +8,7 @@
 #define LIB_DETECT_DETECTOR_H
 
 #include "lib/celltap.h"
+#include "lib/detect/range.h"
 #include "lib/detect/view.h"
 
 #define DETECTOR_SKIP         20   /* timesteps from a fresh state, of which nothing is learnt */
@@ -24,8 +25,7 @@ struct detector_tap {
 
 struct detector_channel {
     double mean, deviation; /* while they are learnt: the sum of squares */
-    double low, high;       /* the range seen so far, standardised; low > high: none */
-    double excess;          /* now: how far beyond its range, as a share of that */
+    struct range range;     /* standardised */
     double n;               /* values the mean is of */
     float last;             /* NaN: none yet */
 };

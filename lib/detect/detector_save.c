@@ -1,6 +1,6 @@
 /* detector_save.c - a detector as bytes, and back: one list of what it consists of, walked both ways.
  *
- *     | "ctapD2" | model's hash | phase | length | scale, clock, forecast | all else ... | check |
+ *     | "ctapD3" | model's hash | phase | length | scale, clock, forecast | all else ... | check |
  *
  * All little-endian.  Loading looks at length, check, model and options first; then only memory can
  * be missing, and nothing has changed yet. */
@@ -12,7 +12,7 @@
 #include "lib/model/model.h"
 #include "lib/model/reservoir.h"
 
-#define SAVE_MAGIC       0x324470617463u /* "ctapD2", the version with it */
+#define SAVE_MAGIC       0x334470617463u /* "ctapD3", the version with it */
 #define SAVE_HEAD_WORDS  8
 #define SAVE_MODEL       1 /* of the words */
 #define SAVE_PHASE       2
@@ -113,10 +113,16 @@ static void save_detector(struct save *save, struct celltap_detector *detector)
     save_bool(save, &detector->is_alarm);
     for (size_t i = 0; i < detector->n_channels; i++) {
         struct detector_channel *channel = &detector->channels[i];
-        double *const numbers[] = {&channel->mean, &channel->deviation, &channel->low,
-                                   &channel->high, &channel->excess,    &channel->n};
-        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-            SAVE(save, numbers[k], 1);
+        SAVE(save, &channel->mean, 1);
+        SAVE(save, &channel->deviation, 1);
+        for (size_t k = 0; k < RANGE_N; k++) {
+            SAVE(save, &channel->range.of[k].low, 1);
+            SAVE(save, &channel->range.of[k].high, 1);
+            SAVE(save, &channel->range.of[k].excess, 1);
+        }
+        SAVE(save, &channel->range.mean, 1);
+        SAVE(save, &channel->range.g, 1);
+        SAVE(save, &channel->n, 1);
         SAVE(save, &channel->last, 1);
     }
     SAVE(save, detector->rings, detector->n_rings);

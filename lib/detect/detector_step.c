@@ -4,7 +4,7 @@
  *
  *     phase scale     values --> mean, deviation            at its end: rewind
  *           learn     values --> range;  views --> Welford  at its end: freeze, rewind
- *           level     views --> s --> histogram --> quantile
+ *           level     views --> s --> histogram --> quantile, history
  *           score     views --> s --> tail --> g;  range --> g;  g --> refractory --> event
  *
  * Neither fails but for wrong arguments, nor allocates. */
@@ -18,18 +18,16 @@
 #include "lib/model/model.h"
 #include "lib/stream/stream.h"
 
-#define STEP_ERROR_CLIP   50.0 /* standard deviations */
-#define STEP_RIDGE_STATE  1e-6 /* variance added to each state */
-#define STEP_RIDGE_ERROR  1e-2 /* and to each error, in standard deviations squared */
-#define STEP_RANGE        0.03 /* of a channel's range: to leave it by more is unusual .. */
-#define STEP_RANGE_G      5.0  /* .. so much at least */
-#define STEP_RANGE_G_MORE 20.0 /* and more by how many ranges it is, up to this */
-#define STEP_ERROR_OFFSET 1.0  /* the error view's g counts that much less */
-#define STEP_RISE         1.2  /* times what is remembered: what does not exceed that is old */
-#define STEP_LEVEL_OFF    0.8  /* of where a level alarm begins, is where it ends */
-#define STEP_LEVEL_SHARE  0.01 /* of the warm-up is above the quantile */
-#define STEP_LEVEL_MIN    0.1  /* the quantile of sensors that do not move */
-#define STEP_LEVEL_TOP    7.0  /* log1p(s): the upper end of the quantile's histogram */
+#define STEP_ERROR_CLIP   50.0  /* standard deviations */
+#define STEP_RIDGE_STATE  1e-6  /* variance added to each state */
+#define STEP_RIDGE_ERROR  1e-2  /* and to each error, in standard deviations squared */
+#define STEP_ERROR_OFFSET 1.0   /* the error view's g counts that much less */
+#define STEP_RISE         1.2   /* times what is remembered: what does not exceed that is old */
+#define STEP_LEVEL_OFF    0.8   /* of where a level alarm begins, is where it ends */
+#define STEP_LEVEL_SHARE  0.01  /* of the warm-up is above the quantile */
+#define STEP_LEVEL_MIN    0.1   /* the quantile of sensors that do not move */
+#define STEP_HISTORY      100.0 /* timesteps that the warm-up counts for: less than those to come */
+#define STEP_LEVEL_TOP    7.0   /* log1p(s): the upper end of the quantile's histogram */
 #define STEP_LOG10_E      0x1.bcb7b1526e50ep-2
 #define STEP_DAY_NS       86400000000000
 
@@ -192,21 +190,12 @@ static void step_scale_end(struct celltap_detector *detector)
         detector->channels[i].deviation = step_deviation(detector, &detector->channels[i]);
 }
 
-/* How far a value is beyond its channel's range, as a share of that; then the range has it. */
 static void step_range(const struct step *step)
 {
-    for (size_t i = 0; i < step->detector->n_channels; i++) {
-        struct detector_channel *channel = &step->detector->channels[i];
-        double v = detector_standard(step->detector, i, step->values[i]);
-        double span = channel->high - channel->low;
-        channel->excess = 0;
-        if (isnan(v))
-            continue;
-        if (span > 0 && (v > channel->high || v < channel->low))
-            channel->excess = (v > channel->high ? v - channel->high : channel->low - v) / span;
-        channel->high = v > channel->high ? v : channel->high;
-        channel->low = v < channel->low ? v : channel->low;
-    }
+    struct celltap_detector *detector = step->detector;
+    for (size_t i = 0; i < detector->n_channels; i++)
+        range_step(&detector->channels[i].range, detector_standard(detector, i, step->values[i]),
+                   detector->options.range_smooth);
 }
 
 static bool step_is_finite(const float *u, size_t n)
@@ -257,6 +246,7 @@ static inline void step_views(const struct step *step, double *ret_s)
 static void step_level(const struct step *step)
 {
     struct detector_warm *warm = step->detector->warm;
+    step_range(step); /* the same once more, so that their means go on from here */
     if (step->detector->n_quiet > 0)
         return;
     double s[CELLTAP_N_VIEWS];
@@ -279,13 +269,29 @@ static double step_quantile(const uint32_t *levels, uint32_t n)
     return s > STEP_LEVEL_MIN ? s : STEP_LEVEL_MIN;
 }
 
-static void step_level_end(struct celltap_detector *detector)
+/* The history that s begins with: calm, or what s was in the warm-up, from where it goes on. */
+static void step_history(struct celltap_detector *detector, enum celltap_view v)
 {
-    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
-        struct view *view = &detector->views[v];
-        view->level = step_quantile(detector->warm->levels[v], detector->warm->n_levels);
+    const struct detector_warm *warm = detector->warm;
+    struct view *view = &detector->views[v];
+    if (detector->options.history == CELLTAP_HISTORY_CALM || warm->n_levels == 0) {
         view->s = 1;
         tail_init(&view->tail, (double)detector->options.warmup);
+        return;
+    }
+    tail_init(&view->tail, 0);
+    for (size_t i = 0; i < DETECTOR_LEVELS; i++)
+        if (warm->levels[v][i] > 0)
+            tail_put(&view->tail, ((double)i + 0.5) * (STEP_LEVEL_TOP / DETECTOR_LEVELS),
+                     STEP_HISTORY * warm->levels[v][i] / warm->n_levels);
+}
+
+static void step_level_end(struct celltap_detector *detector)
+{
+    const struct detector_warm *warm = detector->warm;
+    for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
+        detector->views[v].level = step_quantile(warm->levels[v], warm->n_levels);
+        step_history(detector, v);
     }
     alloc_free(detector->warm);
     detector->warm = NULL;
@@ -310,11 +316,11 @@ static void step_tails(struct view *views, const double *s, double forget, doubl
 static double step_range_g(const struct celltap_detector *detector)
 {
     double most = 0;
-    for (size_t i = 0; i < detector->n_channels; i++)
-        most = detector->channels[i].excess > most ? detector->channels[i].excess : most;
-    if (most <= STEP_RANGE)
-        return 0;
-    return STEP_RANGE_G + (most < STEP_RANGE_G_MORE ? most : STEP_RANGE_G_MORE);
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        double g = detector->channels[i].range.g;
+        most = g > most ? g : most;
+    }
+    return most;
 }
 
 /* How near the view is to its level alarm, 1: there; switches that on and off. */

@@ -72,11 +72,24 @@ static void tail_add(struct tail *tail, size_t b, double forget)
     tail->weight = 1;
 }
 
-double tail_step(struct tail *tail, double log1p_s, double forget)
+/* In bins, below TAIL_BINS. */
+static double tail_place(double log1p_s)
 {
     double q = log1p_s * (TAIL_BINS / TAIL_TOP);
-    if (q > TAIL_BINS * (1 - 1e-12))
-        q = TAIL_BINS * (1 - 1e-12);
+    return q > TAIL_BINS * (1 - 1e-12) ? TAIL_BINS * (1 - 1e-12) : q;
+}
+
+void tail_put(struct tail *tail, double log1p_s, double weight)
+{
+    double next = tail->weight;
+    tail->weight = weight;
+    tail_add(tail, (size_t)tail_place(log1p_s), 0);
+    tail->weight = next;
+}
+
+double tail_step(struct tail *tail, double log1p_s, double forget)
+{
+    double q = tail_place(log1p_s);
     uint32_t b = (uint32_t)q;
     double p = tail_probability(tail, b, q);
     tail_add(tail, b, forget);

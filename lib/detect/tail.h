@@ -20,6 +20,9 @@ struct tail {
 /* A history of n calm samples. */
 void tail_init(struct tail *tail, double n);
 
+/* Puts samples into the history, of this weight together. */
+void tail_put(struct tail *tail, double log1p_s, double weight);
+
 /* The probability of a distance s >= 0 or more, 1e-30 to 1; then adds s to the history.  forget:
  * share of the history that a timestep takes away. */
 double tail_step(struct tail *tail, double log1p_s, double forget);

@@ -40,16 +40,20 @@ static uint64_t save_mix(uint64_t hash, uint64_t word)
 uint64_t watch_hash(const struct celltap_detector *detector)
 {
     const struct celltap_detector_options *options = &detector->options;
-    const uint64_t words[] = {detector->model->hash, options->warmup,    options->scale,
-                              options->clock,        options->missing,   detector->forecast_ix,
-                              detector->n_channels,  options->n_horizons};
+    const uint64_t words[] = {detector->model->hash, options->warmup,     options->scale,
+                              options->clock,        options->missing,    detector->forecast_ix,
+                              detector->n_channels,  options->n_horizons, options->history};
     uint64_t hash = 0xcbf29ce484222325u, word;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         hash = save_mix(hash, words[i]);
     for (size_t i = 0; i < options->n_horizons; i++)
         hash = save_mix(hash, options->horizons[i]);
-    memcpy(&word, &options->smooth, sizeof word);
-    return save_mix(hash, word);
+    const double numbers[] = {options->smooth, options->range_smooth};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        memcpy(&word, &numbers[i], sizeof word);
+        hash = save_mix(hash, word);
+    }
+    return hash;
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* detector.c - how streams are watched, as a file that the journal keeps: options, and what they
  * begin with.
  *
- *     | "CELLTAPW" | version 4 | scale 4 | clock 4 | missing 4 | warmup 8 | numbers, 6 doubles |
- *     | n_horizons 4 | forecast_bytes 4 | learnt_bytes 8 | horizons, 8 each | forecast | learnt |
+ *     | "CELLTAPW" | version 4 | scale 4 | clock 4 | missing 4 | history 4 | 0, 4 |
+ *     | warmup 8 | numbers, 7 doubles | n_horizons 4 | forecast_bytes 4 | learnt_bytes 8 | horizons, 8 each | forecast | learnt |
  *
  * Little-endian.  Its name is the hash of all of it, by which entries and snapshots refer to it. */
 #include <string.h>
@@ -12,10 +12,10 @@
 #include "lib/journal/folder.h"
 
 #define DETECTOR_MAGIC        "CELLTAPW"
-#define DETECTOR_VERSION      1
-#define DETECTOR_NUMBERS_AT   32
-#define DETECTOR_NUMBERS_END  80
-#define DETECTOR_HEAD_BYTES   96
+#define DETECTOR_VERSION      2
+#define DETECTOR_NUMBERS_AT   40
+#define DETECTOR_JUDGING_END  80 /* numbers of judging; the others decide what is learnt */
+#define DETECTOR_HEAD_BYTES   112
 #define DETECTOR_HORIZONS_MAX 64
 #define DETECTOR_FORECAST_MAX 65536 /* bytes of an output's name */
 
@@ -43,8 +43,9 @@ static uint64_t detector_hash(const unsigned char *bytes, size_t n_bytes)
 
 static double *detector_number(struct celltap_detector_options *options, size_t ix)
 {
-    double *const numbers[] = {&options->threshold, &options->level_state, &options->level_error,
-                               &options->smooth,    &options->refractory,  &options->forget};
+    double *const numbers[] = {&options->threshold,   &options->level_state, &options->level_error,
+                               &options->refractory,  &options->forget,      &options->smooth,
+                               &options->range_smooth};
     return ix < sizeof numbers / sizeof *numbers ? numbers[ix] : NULL;
 }
 
@@ -59,7 +60,8 @@ static bool detector_parse(struct celltap_journal_detector *detector)
     options->scale = (enum celltap_scale)le_get32(at + 12);
     options->clock = (enum celltap_clock)le_get32(at + 16);
     options->missing = (enum celltap_missing)le_get32(at + 20);
-    options->warmup = le_get64(at + 24);
+    options->history = (enum celltap_history)le_get32(at + 24);
+    options->warmup = le_get64(at + 32);
     at += DETECTOR_NUMBERS_AT;
     for (size_t i = 0; detector_number(options, i) != NULL; i++, at += 8) {
         uint64_t bits = le_get64(at);
@@ -109,7 +111,9 @@ static void detector_put(unsigned char *at, const struct celltap_detector_option
     le_put32(at + 12, options->scale);
     le_put32(at + 16, options->clock);
     le_put32(at + 20, options->missing);
-    le_put64(at + 24, options->warmup);
+    le_put32(at + 24, options->history);
+    le_put32(at + 28, 0);
+    le_put64(at + 32, options->warmup);
     at += DETECTOR_NUMBERS_AT;
     for (size_t i = 0; detector_number(&copy, i) != NULL; i++, at += 8) {
         uint64_t bits;
@@ -233,12 +237,10 @@ bool celltap_journal_detector_learns_as(const celltap_journal_detector *detector
 {
     if (detector == NULL || other == NULL || detector == other)
         return detector == other;
-    double smooth = detector->options.smooth, others = other->options.smooth;
     return detector->n_bytes == other->n_bytes &&
            memcmp(detector->bytes, other->bytes, DETECTOR_NUMBERS_AT) == 0 &&
-           memcmp(&smooth, &others, sizeof smooth) == 0 &&
-           memcmp(detector->bytes + DETECTOR_NUMBERS_END, other->bytes + DETECTOR_NUMBERS_END,
-                  detector->n_bytes - DETECTOR_NUMBERS_END) == 0;
+           memcmp(detector->bytes + DETECTOR_JUDGING_END, other->bytes + DETECTOR_JUDGING_END,
+                  detector->n_bytes - DETECTOR_JUDGING_END) == 0;
 }
 
 /* ---- files -------------------------------------------------------------------------------- */

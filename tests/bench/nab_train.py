@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """nab_train.py - the benchmark's score with a model of its own for each series.
 
-    nab_train.py NAB_DIR OUT_DIR [--seeds 1 2 3] [--epochs 8] [-- --smooth 5]
+    nab_train.py NAB_DIR OUT_DIR [--seeds 1 2 3] [--epochs 8] [-- --smooth 5 --range-smooth 20]
 
 For each seed: an LSTM 3->32 for each series (value, sine and cosine of the time of day), trained on
 the series' probation alone (the first 15 % of its rows, at most 750) to forecast the value; then
-`celltap score` with that model, the same options (those behind --) for all series, and the standard
-score at the best threshold: for every other series, for the rest at the threshold of these, for
-all.  BUILD (build) and SCORER can be set.
+`celltap score` with that model, the same options for all series (what is behind --; by default as
+above), and the standard score at the best threshold: for every other series, for the rest at the
+threshold of these, for all.  BUILD (build) and SCORER can be set.
 
 All series are trained side by side: models [M], windows [B] of 64 timesteps.  Python with torch
 and onnx; a few seconds of one core for a seed.
@@ -167,6 +167,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=3e-3)
     ours, _, options = " ".join(sys.argv[1:]).partition(" -- ")
+    options = options or "--smooth 5 --range-smooth 20"
     args = parser.parse_args(ours.split())
     torch.set_num_threads(1)
     names = sorted(os.path.relpath(os.path.join(folder, name), args.nab_dir)

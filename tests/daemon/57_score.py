@@ -65,6 +65,28 @@ def test_score_when_level_is_lower_then_more_rows_are_alarms():
         assert highest[3] < highest[1] and abs(4 * highest[1] - highest[2]) < 1e-6, highest
 
 
+def test_score_when_means_have_a_range_then_a_low_hour_is_found():
+    with tempfile.TemporaryDirectory() as directory:
+        data = os.path.join(directory, "low.csv")
+        with open(write(directory), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        low = ["%s,41" % line.split(",")[0] for line in lines[-60:]]  # no value is new
+        with open(data, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines[:-60] + low) + "\n")
+        plain, ranged = ([row[3] for row in table(score(data, "--warmup", "200", "--range-smooth",
+                                                        steps).out)[1]] for steps in ("1", "20"))
+        assert all(a <= b for a, b in zip(plain, ranged)), "a range took something away"
+        assert any(a < 2.7 and b > 3 for a, b in zip(plain[-60:], ranged[-60:])), ranged[-60:]
+
+
+def test_score_when_history_is_the_warmups_then_the_first_score_is_calm():
+    with tempfile.TemporaryDirectory() as directory:
+        data = write(directory)
+        first = [table(score(data, "--warmup", "200", "--history", which).out)[1][200][3]
+                 for which in ("auto", "warmup", "calm")]
+        assert first[0] == first[1] < 1.5 < 2.3 < first[2], first
+
+
 def test_score_when_rows_follow_then_earlier_scores_stay():
     with tempfile.TemporaryDirectory() as directory:
         whole = score(write(directory), "--warmup", "200").out
@@ -156,6 +178,7 @@ def test_score_when_something_is_wrong_then_says_what():
                 ("as in 2,1.5", (data, "--level", "2")),
                 ("level_error is -1", (data, "--level", "2,-1")),
                 ("smooth is 0.5", (data, "--smooth", "0.5")),
+                ("range_smooth is 0.5", (data, "--range-smooth", "0.5")),
                 ("no output y", (data, "--forecast", "y")),
                 ("nothing to save", (data, "--save", out))):
             done = score(*arguments, check=None)

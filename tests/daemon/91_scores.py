@@ -148,13 +148,14 @@ def test_scores_of_ones_own_model_then_those_of_the_command():
     with tempfile.TemporaryDirectory() as folder, D.Daemon(start=False) as daemon:
         started(daemon, [{"name": "m", "file": D.MODEL, "rate": 2, "forecast": "none", "detector": {
             "warmup": "50s", "scale": "learn", "smooth": "2s", "level_state": 1.5,
-            "level_error": 1}}])
+            "level_error": 1, "range_smooth": "5s", "history": "warmup"}}])
         with daemon.subscribe(daemon.url("scores")) as sub, \
                 sp.Req(daemon.url("ack"), D.TIMEOUT_S) as req:
             D.feed(req, frames("s", rows))
             got = take(sub, 400)
         check_same(got, offline(folder, rows, "--warmup", str(WARMUP), "--scale", "learn",
                                 "--smooth", "4", "--level", "1.5,1", "--forecast", "none",
+                                "--range-smooth", "10", "--history", "warmup",
                                 network=D.MODEL))
 
 

@@ -511,6 +511,67 @@ START_TEST(test_detector_when_nobody_rewinds_then_learns_from_what_follows)
 }
 END_TEST
 
+/* The series of sensors, judged by a reservoir with other options. */
+static void run_with(const struct celltap_detector_options *given, float (*values)[CHANNELS],
+                     struct celltap_score *scores)
+{
+    struct celltap_detector_options options = *given;
+    struct watch watch;
+    celltap_model *model;
+    ck_assert_int_eq(celltap_model_reservoir(CHANNELS, UNITS, &model), 0);
+    options.warmup = WARMUP;
+    watch_init(&watch, model, &options);
+    run(&watch, values, scores);
+    watch_done(&watch);
+}
+
+static struct celltap_detector_options reservoir_options(void)
+{
+    struct celltap_detector_options options;
+    celltap_model *model;
+    ck_assert_int_eq(celltap_model_reservoir(CHANNELS, UNITS, &model), 0);
+    celltap_detector_defaults(model, &options);
+    celltap_model_unref(model);
+    return options;
+}
+
+START_TEST(test_detector_when_the_warm_up_is_its_history_then_the_first_score_is_calm)
+{
+    static float values[SERIES][CHANNELS];
+    static struct celltap_score scores[SERIES];
+    struct celltap_detector_options options = reservoir_options();
+    sensors(values);
+    ck_assert_int_eq(options.history, CELLTAP_HISTORY_WARMUP);
+    run_with(&options, values, scores);
+    ck_assert_double_le(scores[WARMUP].g, 1.5);
+    options.history = CELLTAP_HISTORY_CALM;
+    run_with(&options, values, scores);
+    ck_assert_double_ge(scores[WARMUP].g, 2);
+}
+END_TEST
+
+/* A wave stays where it is low: no value is new, but it was never so low for so long. */
+START_TEST(test_detector_when_a_mean_leaves_its_range_then_says_so)
+{
+    static float values[SERIES][CHANNELS];
+    static struct celltap_score scores[2][SERIES];
+    struct celltap_detector_options options = reservoir_options();
+    size_t n_more = 0;
+    sensors(values);
+    for (size_t t = SERIES - 100; t < SERIES; t++)
+        values[t][0] = 99;
+    ck_assert_double_eq(options.range_smooth, 20);
+    run_with(&options, values, scores[0]);
+    options.range_smooth = 1;
+    run_with(&options, values, scores[1]);
+    for (size_t t = 0; t < SERIES; t++) {
+        ck_assert(scores[0][t].g >= scores[1][t].g);
+        n_more += t >= SERIES - 100 && scores[0][t].g > 3 && scores[1][t].g < 2.7;
+    }
+    ck_assert_uint_ge(n_more, 1);
+}
+END_TEST
+
 START_TEST(test_detector_when_at_32_units_then_keeps_12_KiB)
 {
     static float values[SERIES][CHANNELS];
@@ -592,6 +653,7 @@ START_TEST(test_detector_when_an_option_is_wrong_then_says_which)
     } numbers[] = {
         {"threshold", offsetof(struct celltap_detector_options, threshold), NAN},
         {"smooth", offsetof(struct celltap_detector_options, smooth), 0.5},
+        {"range_smooth", offsetof(struct celltap_detector_options, range_smooth), 0},
         {"refractory", offsetof(struct celltap_detector_options, refractory), 0},
         {"forget", offsetof(struct celltap_detector_options, forget), 1},
         {"level_state", offsetof(struct celltap_detector_options, level_state), -1},
@@ -605,6 +667,8 @@ START_TEST(test_detector_when_an_option_is_wrong_then_says_which)
     refused(model, &options, "warmup");
     options = right, options.scale = (enum celltap_scale)9;
     refused(model, &options, "scale");
+    options = right, options.history = (enum celltap_history)2;
+    refused(model, &options, "history");
     options = right, options.horizons = falling, options.n_horizons = 2;
     refused(model, &options, "horizons");
     options.horizons = zero, options.n_horizons = 1;
@@ -638,6 +702,8 @@ int main(void)
         test_detector_when_bytes_are_not_its_own_then_nothing_changes,
         test_detector_when_resumed_then_keeps_what_it_learnt_and_waits,
         test_detector_when_nobody_rewinds_then_learns_from_what_follows,
+        test_detector_when_the_warm_up_is_its_history_then_the_first_score_is_calm,
+        test_detector_when_a_mean_leaves_its_range_then_says_so,
         test_detector_when_at_32_units_then_keeps_12_KiB,
         test_detector_when_memory_is_out_then_nothing_is_kept,
         test_detector_when_memory_is_out_then_steps_all_the_same,

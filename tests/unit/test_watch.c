@@ -501,15 +501,18 @@ START_TEST(test_watch_when_bytes_are_of_others_then_nothing_changes)
         size_t n = celltap_stream_save_bytes(sight.stream);
         unsigned char *bytes = malloc(n);
         celltap_stream_save(sight.stream, bytes);
-        for (size_t i = 0; i < 7; i++) {
-            struct celltap_detector_options options = options_of(sight.model, WARMUP + (i == 6));
-            double *const numbers[] = {&options.smooth,      &options.threshold,
-                                       &options.level_state, &options.level_error,
-                                       &options.refractory,  &options.forget};
-            if (i < 6)
+        for (size_t i = 0; i < 9; i++) {
+            struct celltap_detector_options options = options_of(sight.model, WARMUP + (i == 7));
+            double *const numbers[] = {&options.smooth,      &options.range_smooth,
+                                       &options.threshold,   &options.level_state,
+                                       &options.level_error, &options.refractory,
+                                       &options.forget};
+            if (i < 7)
                 *numbers[i] += 1;
+            if (i == 8)
+                options.history = CELLTAP_HISTORY_CALM;
             sight_of(&other, sight.model, &options);
-            if (i == 0 || i == 6)
+            if (i < 2 || i >= 7)
                 assert_refuses(&other, bytes, n);
             else /* of judging alone */
                 ck_assert_int_eq(celltap_stream_load(other.stream, bytes, n), 0);
