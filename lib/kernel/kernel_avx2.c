@@ -60,8 +60,9 @@ VOCABULARY vf vf_copysign(vf x, vf sign)
     return _mm256_or_ps(vf_abs(x), _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
 }
 
-#define VOCABULARY_NAME  "avx2"
-#define VOCABULARY_TABLE kernel_avx2
+#define VOCABULARY_NAME   "avx2"
+#define VOCABULARY_TABLE  kernel_avx2
+#define VOCABULARY_ROUNDS 4
 #include "lib/kernel/kernel_body.h"
 
 #else

@@ -8,8 +8,9 @@
  *                vi_set1 add sub and or xor shl sar;  vi_bits, vf_bits: the same bits as the other
  *     body       functions -> sums -> lstm, rows (dense), rnn, gru, reductions -> table
  *
- * Included once by each vocabulary, which has defined VOCABULARY_NAME and VOCABULARY_TABLE.  A wider
- * instruction set is one more vocabulary of 8 lanes. */
+ * Included once by each vocabulary, which has defined VOCABULARY_NAME, VOCABULARY_TABLE and
+ * VOCABULARY_ROUNDS (how many of a loop over k are unrolled).  A wider instruction set is one more
+ * vocabulary of 8 lanes. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

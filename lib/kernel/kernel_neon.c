@@ -123,8 +123,9 @@ VOCABULARY vf vf_copysign(vf x, vf sign)
     return vf_select(top, sign, x);
 }
 
-#define VOCABULARY_NAME  "neon"
-#define VOCABULARY_TABLE kernel_neon
+#define VOCABULARY_NAME   "neon"
+#define VOCABULARY_TABLE  kernel_neon
+#define VOCABULARY_ROUNDS 4
 #include "lib/kernel/kernel_body.h"
 
 #else

@@ -14,6 +14,8 @@
 #define TILE_SUMS    12    /* vectors of sums in a tile */
 #define PIECE_FLOATS 12288 /* weights of a piece: 48 KiB stay in a core's own caches */
 
+enum { SUM_ROUNDS = VOCABULARY_ROUNDS }; /* over k, that are one */
+
 /* A loop over a constant few, to be unrolled whole. */
 #define EACH(i, n) _Pragma("GCC unroll 16") for (size_t i = 0; i < (n); i++)
 
@@ -25,7 +27,7 @@
 INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t size,
                      const float *const *values, size_t n_k)
 {
-#pragma GCC unroll 4
+#pragma GCC unroll SUM_ROUNDS
     for (size_t k = 0; k < n_k; k++, weights += size * KERNEL_LANES) {
         vf value[TILE_SUMS];
         EACH (c, C)
@@ -63,7 +65,7 @@ INLINE void sum_group(vf *sums, size_t V, const float *weights, const float *val
 INLINE void sum_gates(vf *sums, size_t C, size_t N, size_t G, size_t T, const float *weights,
                       size_t block_step, const float *tail, const float *const *values, size_t n_k)
 {
-#pragma GCC unroll 4
+#pragma GCC unroll SUM_ROUNDS
     for (size_t k = 0; k < n_k; k++, weights += G * KERNEL_LANES) {
         vf value[TILE_COLUMNS];
         EACH (c, C)
