@@ -66,6 +66,7 @@ class Daemon:
     def __init__(self, config=None, start=True, environment=None, program=None):
         self.directory = tempfile.mkdtemp(prefix="ct")
         self.tcp_urls = {}
+        self.subscribers = {}  # url: how many the daemon had with the last of ours, ours
         self.path = os.path.join(self.directory, "celltapd.yaml")
         self.process = None
         self.environment = environment or {}
@@ -212,9 +213,14 @@ class Daemon:
         def count():
             return sum(tap["subscribers"] for tap in self.status()["taps"]
                        if tap["name"] == name_of[url])
+        known, ours = self.subscribers.get(url, (0, []))
+        still = [sub for sub in ours if sub.sock.fileno() >= 0]
+        if len(still) < len(ours):  # one that is still to be missed would hide the new one
+            wait_until(lambda: count() <= known - len(ours) + len(still), "fewer at " + url, timeout_s)
         before = count()
         sub = sp.Sub(url, TIMEOUT_S)
         wait_until(lambda: count() > before, "the subscriber at " + url, timeout_s)
+        self.subscribers[url] = (before + 1, still + [sub])
         return sub
 
     def wait_accepted(self, n, timeout_s=TIMEOUT_S):
