@@ -61,6 +61,18 @@ const char *opts_nearest(const char *text, const char *const *names, size_t n_na
 
 /* ---- help ---------------------------------------------------------------------------------- */
 
+static void opts_help_rest(const struct command *command)
+{
+    const char *before = "  celltap(1):";
+    for (size_t i = 0; i < command->n_rows; i++)
+        if (command->rows[i].sentence == NULL) {
+            printf("%s --%s", before, command->rows[i].name);
+            before = "";
+        }
+    if (*before == '\0')
+        putchar('\n');
+}
+
 static void opts_help(const struct command *command)
 {
     printf("Usage: celltap %s%s%s%s\n\n%s\n\n", command->name, *command->arguments ? " " : "",
@@ -68,6 +80,8 @@ static void opts_help(const struct command *command)
     for (size_t i = 0; i < command->n_rows; i++) {
         const struct opts_row *row = &command->rows[i];
         char left[80], letter[5] = "";
+        if (row->sentence == NULL)
+            continue;
         if (row->letter)
             snprintf(letter, sizeof letter, "-%c, ", row->letter);
         int n = snprintf(left, sizeof left, "  %s--%s %s", letter, row->name,
@@ -77,6 +91,7 @@ static void opts_help(const struct command *command)
         else
             printf("%s  %s\n", left, row->sentence);
     }
+    opts_help_rest(command);
     printf("%-*sthis text\n\nExample:\n%s", OPTS_HELP_WIDE, "  --help", command->example);
 }
 

@@ -23,9 +23,9 @@ struct opts_row {
     const char *name; /* without -- */
     char letter;      /* without -; 0: none */
     enum opts_kind kind;
-    const char *value; /* as --help shows it; of a choice all its texts; NULL for a flag */
-    size_t offset;     /* into the struct given to opts_parse */
-    const char *sentence;
+    const char *value;    /* as --help shows it; of a choice all its texts; NULL for a flag */
+    size_t offset;        /* into the struct given to opts_parse */
+    const char *sentence; /* NULL: --help names it alone, the manual explains it */
 };
 
 #define OPTS_RUN (-1)

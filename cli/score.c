@@ -34,10 +34,11 @@ enum score_history { SCORE_HISTORY_AUTO, SCORE_HISTORY_CALM, SCORE_HISTORY_WARMU
 struct score_options {
     const char *output, *save, *load, *forecast, *horizons, *level;
     uint64_t warmup, units;
-    double threshold, smooth, range_smooth;
-    int clock;   /* enum celltap_clock */
-    int scale;   /* enum score_scale */
-    int history; /* enum score_history */
+    double threshold, smooth, range_smooth, refractory, forget; /* NAN: the detector's own */
+    int clock;                                                  /* enum celltap_clock */
+    int scale;                                                  /* enum score_scale */
+    int history;                                                /* enum score_history */
+    int missing;                                                /* enum celltap_missing */
     struct series_options series;
 };
 
@@ -138,6 +139,12 @@ static int score_check_forecast(const struct score *score, size_t n_horizons)
     return -1;
 }
 
+static void score_number(double given, double *ret_wanted)
+{
+    if (!isnan(given))
+        *ret_wanted = given;
+}
+
 static int score_watch(struct score *score)
 {
     const struct score_options *options = score->options;
@@ -146,12 +153,13 @@ static int score_watch(struct score *score)
     size_t horizons[SCORE_HORIZONS_MAX];
     celltap_detector_defaults(score->model, &wanted);
     wanted.warmup = options->warmup;
-    wanted.threshold = options->threshold;
-    if (!isnan(options->smooth))
-        wanted.smooth = options->smooth;
-    if (!isnan(options->range_smooth))
-        wanted.range_smooth = options->range_smooth;
+    score_number(options->threshold, &wanted.threshold);
+    score_number(options->smooth, &wanted.smooth);
+    score_number(options->range_smooth, &wanted.range_smooth);
+    score_number(options->refractory, &wanted.refractory);
+    score_number(options->forget, &wanted.forget);
     wanted.clock = (enum celltap_clock)options->clock;
+    wanted.missing = (enum celltap_missing)options->missing;
     wanted.forecast = options->forecast;
     if (options->scale != SCORE_SCALE_AUTO)
         wanted.scale = (enum celltap_scale)(options->scale - SCORE_SCALE_MODEL);
@@ -369,8 +377,13 @@ static int score_rows(struct score *score)
 
 static int score_run(int argc, char **argv)
 {
-    struct score_options options = {
-        .warmup = 750, .threshold = 2.7, .smooth = NAN, .range_smooth = NAN, .units = SCORE_UNITS};
+    struct score_options options = {.warmup = 750,
+                                    .threshold = NAN,
+                                    .smooth = NAN,
+                                    .range_smooth = NAN,
+                                    .refractory = NAN,
+                                    .forget = NAN,
+                                    .units = SCORE_UNITS};
     struct score score = {.options = &options};
     const char *arguments[2];
     int code = opts_parse(&score_command, argc, argv, &options, arguments);
@@ -403,7 +416,7 @@ static const struct opts_row SCORE_ROWS[] = {
      .value = "X",
      .offset = offsetof(struct score_options, threshold),
      .sentence = "score of an event (2.7)"},
-    SCORE_TEXT(level, 0, "X,Y", "of alarms that last: states, forecasts (2,1.5)"),
+    SCORE_TEXT(level, 0, "X,Y", NULL),
     {.name = "smooth",
      .kind = OPTS_NUMBER,
      .value = "N",
@@ -412,13 +425,23 @@ static const struct opts_row SCORE_ROWS[] = {
     {.name = "range-smooth",
      .kind = OPTS_NUMBER,
      .value = "N",
-     .offset = offsetof(struct score_options, range_smooth),
-     .sentence = "ranges of means over N timesteps, too (1: no; the reservoir 20)"},
+     .offset = offsetof(struct score_options, range_smooth)},
     {.name = "history",
      .kind = OPTS_CHOICE,
      .value = "auto|calm|warmup",
-     .offset = offsetof(struct score_options, history),
-     .sentence = "what the first distances are compared with"},
+     .offset = offsetof(struct score_options, history)},
+    {.name = "refractory",
+     .kind = OPTS_NUMBER,
+     .value = "N",
+     .offset = offsetof(struct score_options, refractory)},
+    {.name = "forget",
+     .kind = OPTS_NUMBER,
+     .value = "N",
+     .offset = offsetof(struct score_options, forget)},
+    {.name = "missing",
+     .kind = OPTS_CHOICE,
+     .value = "hold|zero",
+     .offset = offsetof(struct score_options, missing)},
     {.name = "clock",
      .kind = OPTS_CHOICE,
      .value = "none|day",

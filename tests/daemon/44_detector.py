@@ -121,6 +121,27 @@ def test_scores_when_frames_come_faster_than_it_learns_then_those_of_celltap_sco
         assert got["s"][N - 19][0] >= 5 and got["s"][N - 19][3] == 1, got["s"][N - 19]
 
 
+def test_scores_when_options_are_others_then_those_of_celltap_score_with_them():
+    detector = {"threshold": 3, "smooth": 4, "range_smooth": 7, "history": "calm", "refractory": 5,
+                "forget": 40, "level_state": 1.2}
+    options = ("--threshold", "3", "--smooth", "4", "--range-smooth", "7", "--history", "calm",
+               "--refractory", "5", "--forget", "40", "--level", "1.2,1.5", "--missing", "zero")
+    with tempfile.TemporaryDirectory() as folder, D.Daemon(start=False) as daemon:
+        others = config(daemon, detector)
+        others["models"][0]["missing"] = "zero"
+        daemon.write(others)
+        daemon.start()
+        rows = series(2)
+        wanted = expected(folder, rows, *options)
+        for flag in ("--refractory", "--forget", "--missing"):
+            less = list(options)
+            del less[less.index(flag):less.index(flag) + 2]
+            assert expected(folder, rows, *less) != wanted, "%s changes nothing" % flag
+        with daemon.subscribe(daemon.url("scores")) as sub:
+            send(daemon, frames("s", rows))
+            check(take(sub, {}, ["s"], N)["s"], wanted, "all options")
+
+
 def test_scores_when_many_streams_learn_at_once_then_each_as_if_alone():
     for threads in (1, 4):
         with tempfile.TemporaryDirectory() as folder, daemon_of(threads=threads) as daemon:

@@ -48,7 +48,9 @@ def test_help_when_asked_for_then_lists_all_commands_and_the_manual_knows_them()
 def test_options_when_in_help_then_in_the_manual():
     for command in COMMANDS:
         text = celltap.run(command, "--help").out
-        for option in re.findall(r"^  (?:-., )?--([a-z]+)", text, re.M):
+        rest = re.search(r"^  celltap\(1\):( .*)?", text, re.M)
+        for option in re.findall(r"^  (?:-., )?--([a-z-]+)", text, re.M) + \
+                      re.findall(r" --([a-z-]+)", rest[1] if rest else ""):
             assert re.search(r"Fl -%s\b" % option, manual()), "%s --%s" % (command, option)
 
 
