@@ -226,7 +226,7 @@ void detector_forget_moment(struct celltap_detector *detector)
         detector->errors[i] = NAN;
     for (size_t i = 0; i < detector->n_channels; i++) {
         detector->channels[i].last = NAN;
-        range_forget_moment(&detector->channels[i].range);
+        range_forget_moment(&detector->channels[i].range, detector->channels[i].mean);
     }
     for (size_t v = 0; v < CELLTAP_N_VIEWS; v++) {
         detector->views[v].s = 1;

@@ -25,9 +25,9 @@ struct detector_tap {
 
 struct detector_channel {
     double mean, deviation; /* while they are learnt: the sum of squares */
-    struct range range;     /* standardised */
-    double n;               /* values the mean is of */
-    float last;             /* NaN: none yet */
+    struct range range;
+    float n;    /* values the mean is of: at most 10^7, which are exact */
+    float last; /* NaN: none yet */
 };
 
 struct detector_warm {

@@ -37,7 +37,7 @@ static double explain_error(const struct celltap_detector *detector, size_t chan
 static bool explain_is_beyond(const struct celltap_detector *detector)
 {
     for (size_t i = 0; i < detector->n_channels; i++)
-        if (range_excess(&detector->channels[i].range) > 0)
+        if (detector->channels[i].range.excess > 0)
             return true;
     return false;
 }
@@ -48,7 +48,7 @@ static double explain_weight(const struct celltap_detector *detector, size_t cha
 {
     double v = detector_standard(detector, channel_ix, value), weight;
     if (is_beyond)
-        return range_excess(&detector->channels[channel_ix].range);
+        return detector->channels[channel_ix].range.excess;
     if (detector->views[CELLTAP_VIEW_ERROR].d > 0)
         weight = explain_error(detector, channel_ix);
     else

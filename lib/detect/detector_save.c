@@ -118,10 +118,10 @@ static void save_detector(struct save *save, struct celltap_detector *detector)
         for (size_t k = 0; k < RANGE_N; k++) {
             SAVE(save, &channel->range.of[k].low, 1);
             SAVE(save, &channel->range.of[k].high, 1);
-            SAVE(save, &channel->range.of[k].excess, 1);
         }
         SAVE(save, &channel->range.mean, 1);
         SAVE(save, &channel->range.g, 1);
+        SAVE(save, &channel->range.excess, 1);
         SAVE(save, &channel->n, 1);
         SAVE(save, &channel->last, 1);
     }

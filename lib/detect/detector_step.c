@@ -38,18 +38,22 @@ static double step_deviation(const struct celltap_detector *detector,
 {
     double deviation = channel->deviation;
     if (detector->phase == CELLTAP_PHASE_SCALE)
-        deviation = channel->n > 0 ? sqrt(deviation / channel->n) : 0;
+        deviation = channel->n > 0 ? sqrt(deviation / (double)channel->n) : 0;
     return deviation > 0 ? deviation : 1;
+}
+
+/* A finite value in standard deviations from its mean. */
+static inline double step_standard(const struct celltap_detector *detector,
+                                   const struct detector_channel *channel, float value)
+{
+    if (detector->options.scale == CELLTAP_SCALE_NONE)
+        return (double)value;
+    return ((double)value - channel->mean) / step_deviation(detector, channel);
 }
 
 double detector_standard(const struct celltap_detector *detector, size_t channel_ix, float value)
 {
-    const struct detector_channel *channel = &detector->channels[channel_ix];
-    if (!isfinite(value))
-        return NAN;
-    if (detector->options.scale == CELLTAP_SCALE_NONE)
-        return (double)value;
-    return ((double)value - channel->mean) / step_deviation(detector, channel);
+    return isfinite(value) ? step_standard(detector, &detector->channels[channel_ix], value) : NAN;
 }
 
 static double step_clip(double x, double limit)
@@ -76,13 +80,16 @@ static float step_missing(const struct celltap_detector *detector,
 void celltap_detector_input(celltap_detector *detector, const float *values, int64_t ts_ns,
                             float *ret_x)
 {
-    detector_hold(detector, values);
     for (size_t i = 0; i < detector->n_channels; i++) {
-        float value =
-            isfinite(values[i]) ? values[i] : step_missing(detector, &detector->channels[i]);
+        struct detector_channel *channel = &detector->channels[i];
+        float value = values[i];
+        if (isfinite(value))
+            channel->last = value;
+        else
+            value = step_missing(detector, channel);
         ret_x[i] = detector->options.scale == CELLTAP_SCALE_MODEL
                        ? value
-                       : (float)step_clip(detector_standard(detector, i, value), DETECTOR_CLIP);
+                       : (float)step_clip(step_standard(detector, channel, value), DETECTOR_CLIP);
     }
     if (detector->options.clock == CELLTAP_CLOCK_DAY) {
         double wave[DETECTOR_CLOCK_INPUTS];
@@ -174,7 +181,7 @@ void detector_scale(struct celltap_detector *detector, const float *values)
         if (!isfinite(values[i]))
             continue;
         double delta = (double)values[i] - channel->mean;
-        channel->mean += delta / ++channel->n;
+        channel->mean += delta / (double)++channel->n;
         channel->deviation += delta * ((double)values[i] - channel->mean);
     }
 }
@@ -190,12 +197,16 @@ static void step_scale_end(struct celltap_detector *detector)
         detector->channels[i].deviation = step_deviation(detector, &detector->channels[i]);
 }
 
-static void step_range(const struct step *step)
+/* The g of the channel that is the furthest beyond its ranges. */
+static double step_range(const struct step *step)
 {
     struct celltap_detector *detector = step->detector;
-    for (size_t i = 0; i < detector->n_channels; i++)
-        range_step(&detector->channels[i].range, detector_standard(detector, i, step->values[i]),
-                   detector->options.range_smooth);
+    double most = 0, weight = 1 / detector->options.range_smooth;
+    for (size_t i = 0; i < detector->n_channels; i++) {
+        double g = range_step(&detector->channels[i].range, (double)step->values[i], weight);
+        most = g > most ? g : most;
+    }
+    return most;
 }
 
 static bool step_is_finite(const float *u, size_t n)
@@ -313,16 +324,6 @@ static void step_tails(struct view *views, const double *s, double forget, doubl
         ret_g[v] = views[v].d == 0 ? 0 : 0 - real_log(p[v]) * STEP_LOG10_E;
 }
 
-static double step_range_g(const struct celltap_detector *detector)
-{
-    double most = 0;
-    for (size_t i = 0; i < detector->n_channels; i++) {
-        double g = detector->channels[i].range.g;
-        most = g > most ? g : most;
-    }
-    return most;
-}
-
 /* How near the view is to its level alarm, 1: there; switches that on and off. */
 static double step_view_level(struct view *view, double factor)
 {
@@ -360,7 +361,7 @@ static void step_score(const struct step *step)
     struct celltap_score *score = step->score;
     const struct celltap_detector_options *options = &detector->options;
     const double factors[] = {options->level_state, options->level_error};
-    step_range(step);
+    double range_g = step_range(step);
     if (detector->n_quiet > 0)
         return;
     double s[CELLTAP_N_VIEWS], g[CELLTAP_N_VIEWS];
@@ -375,7 +376,7 @@ static void step_score(const struct step *step)
         score->g_view[v] = view->g = g[v];
         score->level = level > score->level ? level : score->level;
     }
-    double range_g = step_range_g(detector), error_g = g[CELLTAP_VIEW_ERROR];
+    double error_g = g[CELLTAP_VIEW_ERROR];
     double *state_g = &score->g_view[CELLTAP_VIEW_STATE];
     *state_g = range_g > *state_g ? range_g : *state_g;
     score->g = *state_g > error_g - STEP_ERROR_OFFSET ? *state_g : error_g - STEP_ERROR_OFFSET;

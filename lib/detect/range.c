@@ -17,43 +17,32 @@ void range_init(struct range *range)
     *range = (struct range){.of = {none, none}};
 }
 
-void range_forget_moment(struct range *range)
+void range_forget_moment(struct range *range, double mean)
 {
-    range->mean = range->g = 0;
+    range->mean = mean;
+    range->g = range->excess = 0;
 }
 
-static double range_rule_g(const struct range *range, size_t i)
+/* How far v is beyond, as a share; then the range has it. */
+static double range_widen(struct range_of *of, double v)
 {
-    double excess = range->of[i].excess;
-    if (excess <= range_rules[i].share)
-        return 0;
-    return range_rules[i].g + (excess < RANGE_G_MORE ? excess : RANGE_G_MORE);
-}
-
-static void range_widen(struct range_of *of, double v)
-{
-    double span = of->high - of->low;
-    of->excess = 0;
+    double span = of->high - of->low, excess = 0;
     if (span > 0 && (v > of->high || v < of->low))
-        of->excess = (v > of->high ? v - of->high : of->low - v) / span;
+        excess = (v > of->high ? v - of->high : of->low - v) / span;
     of->high = v > of->high ? v : of->high;
     of->low = v < of->low ? v : of->low;
+    return excess;
 }
 
 void range_leave(struct range *range, double v, double mean)
 {
-    range_widen(&range->of[RANGE_VALUES], v);
-    range_widen(&range->of[RANGE_MEANS], mean);
+    const double values[RANGE_N] = {[RANGE_VALUES] = v, [RANGE_MEANS] = mean};
     for (size_t i = 0; i < RANGE_N; i++) {
-        double g = range_rule_g(range, i);
-        range->g = g > range->g ? g : range->g;
+        double excess = range_widen(&range->of[i], values[i]);
+        double g = range_rules[i].g + (excess < RANGE_G_MORE ? excess : RANGE_G_MORE);
+        if (excess > range_rules[i].share && g > range->g) {
+            range->g = g;
+            range->excess = excess;
+        }
     }
-}
-
-double range_excess(const struct range *range)
-{
-    for (size_t i = 0; i < RANGE_N && range->g > 0; i++)
-        if (range_rule_g(range, i) == range->g)
-            return range->of[i].excess;
-    return 0;
 }

@@ -15,21 +15,21 @@ enum { RANGE_VALUES, RANGE_MEANS, RANGE_N };
 
 struct range_of {
     double low, high; /* seen so far; low > high: nothing */
-    double excess;    /* of what was beyond: how far, as a share of the range */
 };
 
-/* Of one channel, in standard deviations. */
+/* Of one channel, in its own unit. */
 struct range {
     struct range_of of[RANGE_N];
-    double mean; /* of the last values; at first that of all, 0 */
-    double g;    /* how unusual the last value is; 0: within its ranges */
+    double mean;   /* of the last values; at first that of the warm-up */
+    double g;      /* how unusual the last value is; 0: within its ranges */
+    double excess; /* how far beyond the range that is the reason for g, as a share of that; or 0 */
 };
 
 /* Nothing has been seen. */
 void range_init(struct range *range);
 
-/* The moment is forgotten; what has been seen is not. */
-void range_forget_moment(struct range *range);
+/* The moment is forgotten; what has been seen is not.  mean: of the warm-up's values. */
+void range_forget_moment(struct range *range, double mean);
 
 /* A value and the mean (NaN: there is none), of which one is beyond its range. */
 void range_leave(struct range *range, double v, double mean);
@@ -39,22 +39,20 @@ static inline bool range_has(const struct range_of *of, double v)
     return v >= of->low && v <= of->high;
 }
 
-/* A value, or NaN: it is missing.  smooth: timesteps of the mean; 1: of values alone.  Here, as
- * nearly every value is within. */
-static inline void range_step(struct range *range, double v, double smooth)
+/* A value; not finite: it is missing.  weight: of a value in the mean, 1 / timesteps; 1: there is none.
+ * Returns g.  Here, as nearly every value is within. */
+static inline double range_step(struct range *range, double v, double weight)
 {
-    bool has_mean = smooth > 1;
-    range->g = 0;
-    if (isnan(v))
-        return;
+    bool has_mean = weight < 1;
+    range->g = range->excess = 0;
+    if (!isfinite(v))
+        return 0;
     if (has_mean)
-        range->mean += (v - range->mean) * (1 / smooth);
+        range->mean += (v - range->mean) * weight;
     if (!range_has(&range->of[RANGE_VALUES], v) ||
         (has_mean && !range_has(&range->of[RANGE_MEANS], range->mean)))
         range_leave(range, v, has_mean ? range->mean : NAN);
+    return range->g;
 }
-
-/* How far the last value is beyond the range that is the reason for g; 0: within. */
-double range_excess(const struct range *range);
 
 #endif
