@@ -216,7 +216,8 @@ def test_memory_when_a_hundred_times_the_rows_then_the_same():
                                        for j in range(100)))
             return celltap.peak_bytes("extract", D.MODEL, path, "-o", os.path.join(directory, "o"))
         few, many = peak(10000), peak(1000000)
-        assert many - few < 1 << 20, "%d bytes more" % (many - few)
+        own = (8 << 20) * ("san" in os.path.basename(D.BUILD))  # a sanitizer's, of what was freed
+        assert many - few < (1 << 20) + own, "%d bytes more" % (many - few)
 
 
 cases.run(globals())
