@@ -123,14 +123,16 @@ struct conf_journal {
 };
 
 #define CONF_THREADS_MAX 64
+#define CONF_LATENCY_ANY 2000000000 /* us: Linux's own PM_QOS_CPU_LATENCY_DEFAULT_VALUE */
 #define CONF_TAPS_MAX    48
 
 struct conf {
     char *path; /* of the file it was read from */
     char *runtime_dir, *state_dir;
-    uint64_t max_message_bytes; /* a frame message larger than this is refused */
-    uint64_t max_streams;       /* a frame that would create one more is rejected */
-    uint64_t threads;           /* that step streams and publish; at most CONF_THREADS_MAX */
+    uint64_t max_message_bytes;  /* a frame message larger than this is refused */
+    uint64_t max_streams;        /* a frame that would create one more is rejected */
+    uint64_t threads;            /* that step streams and publish; at most CONF_THREADS_MAX */
+    uint64_t cpu_dma_latency_us; /* asked of the kernel; CONF_LATENCY_ANY: nothing is */
     struct conf_model *models;
     size_t n_models;
     struct conf_ingest *ingest;
@@ -155,7 +157,7 @@ void conf_free(struct conf *conf); /* NULL is fine */
 void conf_errors_done(struct conf_errors *errors);
 
 /* 0 if a running daemon may go from `old` to `new`; -1 and errors for options that need a restart
- * (runtime_dir, state_dir, threads, the journal's `sync` and whether there is one). */
+ * (runtime_dir, state_dir, threads, cpu_dma_latency_us, the journal's `sync` and whether there is one). */
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr);
 

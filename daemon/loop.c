@@ -13,6 +13,7 @@
 
 #include "daemon/control.h"
 #include "daemon/journal.h"
+#include "daemon/latency.h"
 #include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/loop_state.h"
@@ -209,6 +210,7 @@ static int loop_done(struct loop *loop)
     int code = uv_loop_close(&loop->uv);
     if (code != 0)
         log_line(LOG_LEVEL_ERR, "the loop did not close: %s", uv_strerror(code));
+    latency_put(loop->latency_fd);
     lock_put(loop->lock_fd);
     conf_free(loop->conf);
     free(loop);
@@ -225,7 +227,7 @@ int loop_run(struct conf *conf)
         return -1;
     }
     loop->conf = conf;
-    loop->lock_fd = -1;
+    loop->lock_fd = loop->latency_fd = -1;
     int code = loop_start(loop);
     if (code == 0) {
         log_line(LOG_LEVEL_NOTICE, "ready: celltapd " CELLTAP_VERSION ", %zu models, %zu taps",

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "daemon/journal.h"
+#include "daemon/latency.h"
 #include "daemon/lock.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -173,6 +174,7 @@ int loop_start(struct loop *loop)
     loop->lock_fd = lock_take(loop->conf->runtime_dir);
     if (loop->lock_fd < 0)
         return -1;
+    loop->latency_fd = latency_take(loop->conf->cpu_dma_latency_us);
     loop->turn = calloc(1, sizeof(*loop->turn));
     int code = loop->turn != NULL ? start_make_engine(loop) : -1;
     if (code != 0)

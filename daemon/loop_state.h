@@ -33,6 +33,7 @@ enum loop_phase {
 struct loop {
     struct conf *conf;                /* owned */
     int lock_fd;                      /* owned */
+    int latency_fd;                   /* owned; -1: nothing is asked of the kernel */
     struct sock_tasks *tasks;         /* owned */
     struct intake *frames, *requests; /* owned */
     struct doors doors;

@@ -41,10 +41,13 @@ class Bench:
         models.write(self.model, "LSTM", (16, 64, 64), 4)
         self.results = {}
 
-    def daemon(self, group="tap", taps=True, journal=True):
-        """The daemon with one model for all streams and one tap; the journal at its defaults."""
+    def daemon(self, group="tap", taps=True, journal=True, awake=False):
+        """The daemon with one model for all streams and one tap; the journal at its defaults.
+        awake: idle processors do not sleep."""
         config = {"models": [{"name": "m", "file": self.model, "streams": ["*"]}],
                   "max_streams": 2 * CURVE[-1]}
+        if awake:
+            config["cpu_dma_latency_us"] = 0
         daemon = D.Daemon(config, start=False)
         config["ingest"] = [{"socket": "pull", "listen": [daemon.url("in")]}]
         if not journal:
@@ -101,19 +104,23 @@ def throughput(bench):
 
 
 def latency(bench, frames_per_s):
-    """At a tenth of 150,000 frames/s and of what is sustained, each frame a message of its own; with journal, without."""
+    """At a tenth of 150,000 frames/s and of what is sustained, each frame a message of its own; with journal, without;
+    with processors that stay awake (`cpu_dma_latency_us: 0`; on a kernel that lets us) and as they are."""
     found = {}
-    for journal, rate in ((True, 15000), (False, 15000), (True, int(frames_per_s / 10))):
+    tenth = int(frames_per_s / 10)
+    for journal, awake, rate in ((True, True, 15000), (True, False, 15000), (False, False, 15000),
+                                 (True, True, tenth), (True, False, tenth)):
         runs = []
         for _ in range(1 if bench.args.quick else 2):
-            with bench.daemon(journal=journal) as daemon:
+            with bench.daemon(journal=journal, awake=awake) as daemon:
                 runs.append(bench.run(daemon, streams=STREAMS, per_message=1,
                                       frames=bench.frames(3 * rate), rate=rate))
         best = min(runs, key=lambda run: run["p50_us"])
-        found["%d/s%s" % (rate, "" if journal else ", no journal")] = best
-        print("at %d frames/s, %-10s p50 %.0f us  p99 %.0f us  p99.9 %.0f us" % (
-            best["frames_per_s"], "journal" if journal else "no journal",
-            best["p50_us"], best["p99_us"], best["p999_us"]), flush=True)
+        how = ("journal" if journal else "no journal") + (", awake" if awake else "")
+        found["%d/s, %s" % (rate, how)] = best
+        print("at %d frames/s, %-14s p50 %.0f us  p99 %.0f us  p99.9 %.0f us" % (
+            best["frames_per_s"], how, best["p50_us"], best["p99_us"], best["p999_us"]),
+            flush=True)
     return found
 
 
