@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/digits.h"
 #include "cli/journal.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "cli/whole.h"
 
 struct journal_options {
     const char *journal, *output;
@@ -152,7 +152,7 @@ static int journal_ls_run(int argc, char **argv)
 
 struct journal_out {
     const char *stream;
-    FILE *file;
+    struct whole whole;
     size_t n_values;
     uint64_t n_rows;
     float *values; /* owned, [n_values] */
@@ -161,6 +161,7 @@ struct journal_out {
 static int journal_on_export(void *arg, const struct celltap_journal_entry *entry)
 {
     struct journal_out *out = arg;
+    FILE *file = out->whole.file;
     char number[DIGITS_MAX];
     if (entry->mark || strcmp(entry->stream, out->stream) != 0)
         return 0;
@@ -172,21 +173,21 @@ static int journal_on_export(void *arg, const struct celltap_journal_entry *entr
         out->n_values = entry->n_values;
     }
     if (out->n_rows++ == 0) {
-        fputs("seq,ts,reset", out->file);
+        fputs("seq,ts,reset", file);
         for (size_t i = 0; i < entry->n_values; i++)
-            fprintf(out->file, ",v%zu", i);
-        fputc('\n', out->file);
+            fprintf(file, ",v%zu", i);
+        fputc('\n', file);
     }
     celltap_journal_entry_sensed(entry, out->values);
-    fprintf(out->file, "%" PRIu64 ",%" PRId64 ",%d", entry->seq, entry->ts_ns, entry->reset);
+    fprintf(file, "%" PRIu64 ",%" PRId64 ",%d", entry->seq, entry->ts_ns, entry->reset);
     for (size_t i = 0; i < entry->n_values; i++) {
         number[0] = '\0';
         if (!isnan(out->values[i]))
             digits_float(out->values[i], number);
-        fprintf(out->file, ",%s", number);
+        fprintf(file, ",%s", number);
     }
-    fputc('\n', out->file);
-    return ferror(out->file) ? -1 : 0;
+    fputc('\n', file);
+    return ferror(file) ? -1 : 0;
 }
 
 static int journal_export_to(struct journal_out *out, const struct journal_options *options)
@@ -197,40 +198,40 @@ static int journal_export_to(struct journal_out *out, const struct journal_optio
     free(out->values);
     if (code < 0)
         return journal_say(&error);
-    if (code > 0 || fflush(out->file) != 0) {
-        say_error("%s: %s", options->output ? options->output : "stdout", strerror(errno));
-        return COMMAND_FAILED;
-    }
     if (out->n_rows == 0) {
         say_error("%s holds no frame of %s; celltap journal ls shows what it holds",
                   options->journal, out->stream);
         return COMMAND_FAILED;
     }
-    if (options->output)
-        printf("%s: %s frames\n", options->output, progress_thousands(out->n_rows, number));
+    bool is_stdout = whole_is_stdout(&out->whole);
+    const char *path = out->whole.path;
+    if (stop_asked())
+        return COMMAND_FAILED;
+    if (code > 0 || whole_commit(&out->whole) < 0) {
+        say_error("%s: %s", path, strerror(errno));
+        return COMMAND_FAILED;
+    }
+    if (!is_stdout)
+        printf("%s: %s frames\n", path, progress_thousands(out->n_rows, number));
     return COMMAND_OK;
 }
 
 static int journal_export_run(int argc, char **argv)
 {
     struct journal_options options = {.journal = JOURNAL_DEFAULT};
-    struct journal_out out = {.file = stdout};
+    struct journal_out out = {0};
     const char *arguments[1];
     int code = opts_parse(&journal_export, argc, argv, &options, arguments);
     if (code != OPTS_RUN)
         return code;
     out.stream = arguments[0];
-    if (options.output && !(out.file = fopen(options.output, "we"))) {
+    if (whole_open(options.output, &out.whole) < 0) {
         say_error("%s: %s", options.output, strerror(errno));
         return COMMAND_FAILED;
     }
     stop_catch();
     code = journal_export_to(&out, &options);
-    if (options.output) {
-        fclose(out.file);
-        if (code != COMMAND_OK || stop_asked())
-            unlink(options.output);
-    }
+    whole_drop(&out.whole);
     stop_die();
     return code;
 }

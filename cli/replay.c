@@ -316,12 +316,8 @@ static int replay_report(const struct replay *replay, const char *stream, const 
                   stream, range);
         return COMMAND_FAILED;
     }
-    if (replay->options->scores) {
-        if (replay->options->output)
-            printf("%s: %s timestep%s\n", replay->options->output,
-                   progress_thousands(rows->n_rows, number), rows->n_rows == 1 ? "" : "s");
-        return COMMAND_OK;
-    }
+    if (replay->options->scores)
+        return COMMAND_OK; /* they have been told where they were written */
     if (replay->options->diff)
         replay_print_diffs(replay);
     printf("%s: %s timestep%s (seq %" PRIu64 "..%" PRIu64 "), %zu tensor%s\n",

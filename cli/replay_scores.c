@@ -11,6 +11,7 @@
 #include "cli/scores_csv.h"
 #include "cli/sink.h"
 #include "cli/stop.h"
+#include "cli/whole.h"
 
 #define SCORES_ROWS_A_LOOK 64
 
@@ -147,27 +148,24 @@ static int scores_write(const struct replay_scores *from, FILE *file, uint64_t *
 int replay_scores_run(const struct replay_scores *from, const char *path, uint64_t *ret_n_rows,
                       char *ret_error)
 {
+    struct whole out;
     *ret_n_rows = 0;
-    if (path == NULL)
-        return scores_write(from, stdout, ret_n_rows, ret_error);
-    char *part = malloc(strlen(path) + sizeof ".part");
-    FILE *file = part != NULL ? fopen(strcat(strcpy(part, path), ".part"), "w") : NULL;
-    int code = -1;
-    if (file == NULL) {
+    if (whole_open(path, &out) < 0) {
         snprintf(ret_error, SINK_ERROR_MAX, "%s: %s", path, strerror(errno));
-    } else {
-        code = scores_write(from, file, ret_n_rows, ret_error);
-        if (fclose(file) != 0 && code == 0) {
-            snprintf(ret_error, SINK_ERROR_MAX, "%s: %s", path, strerror(errno));
-            code = -1;
-        }
-        if (code != 0 || *ret_n_rows == 0) {
-            unlink(part);
-        } else if (rename(part, path) != 0) {
-            snprintf(ret_error, SINK_ERROR_MAX, "%s: %s", path, strerror(errno));
-            code = -1;
-        }
+        return -1;
     }
-    free(part);
+    const char *name = out.path;
+    bool is_stdout = whole_is_stdout(&out);
+    char number[32];
+    int code = scores_write(from, out.file, ret_n_rows, ret_error);
+    if (code < 0 || *ret_n_rows == 0) {
+        whole_drop(&out);
+    } else if (whole_commit(&out) < 0) {
+        snprintf(ret_error, SINK_ERROR_MAX, "%s: %s", name, strerror(errno));
+        code = -1;
+    } else if (!is_stdout) {
+        printf("%s: %s timestep%s\n", name, progress_thousands(*ret_n_rows, number),
+               *ret_n_rows == 1 ? "" : "s");
+    }
     return code;
 }

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/opts.h"
 #include "cli/say.h"
+#include "cli/whole.h"
 #include "lib/celltap.h"
 
 struct reservoir_options {
@@ -29,15 +30,21 @@ static int reservoir_write(const struct reservoir_options *options)
         say_error("out of memory");
         return -1;
     }
-    FILE *file = fopen(options->output, "wb");
-    size_t n_written = file == NULL ? 0 : fwrite(bytes, 1, n_bytes, file);
+    struct whole file;
+    int code = whole_open(options->output, &file);
+    bool is_stdout = code == 0 && whole_is_stdout(&file);
+    if (code == 0) {
+        fwrite(bytes, 1, n_bytes, file.file);
+        code = whole_commit(&file);
+    }
     free(bytes);
-    if (file == NULL || fclose(file) != 0 || n_written != n_bytes) {
+    if (code < 0) {
         say_error("%s: %s", options->output, strerror(errno));
         return -1;
     }
-    printf("%s: %" PRIu64 " channels, %" PRIu64 " units\n", options->output, options->channels,
-           options->units);
+    if (!is_stdout)
+        printf("%s: %" PRIu64 " channel%s, %" PRIu64 " units\n", options->output, options->channels,
+               options->channels == 1 ? "" : "s", options->units);
     return 0;
 }
 

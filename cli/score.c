@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/diagnose.h"
@@ -20,6 +19,7 @@
 #include "cli/scores_csv.h"
 #include "cli/series.h"
 #include "cli/stop.h"
+#include "cli/whole.h"
 #include "lib/celltap.h"
 
 #define SCORE_BUILTIN      "builtin:reservoir"
@@ -48,8 +48,7 @@ struct score {
     celltap_stream *stream; /* owned */
     celltap_panel *panel;   /* owned */
     struct series *series;  /* owned */
-    FILE *out;
-    char *out_path; /* owned; NULL: standard output */
+    struct whole out;
     int64_t ts_ns;
     uint64_t n_rows, n_alarms;
 };
@@ -203,28 +202,6 @@ static int score_load(struct score *score, const char *path)
     return code;
 }
 
-/* A name beside `path`, which the file gets when it is complete. */
-static char *score_part_path(const char *path)
-{
-    char *part = malloc(strlen(path) + sizeof ".part");
-    if (part != NULL)
-        strcat(strcpy(part, path), ".part");
-    return part;
-}
-
-static int score_open_output(struct score *score)
-{
-    score->out = stdout;
-    if (score->options->output == NULL)
-        return 0;
-    score->out_path = score_part_path(score->options->output);
-    score->out = score->out_path == NULL ? NULL : fopen(score->out_path, "w");
-    if (score->out != NULL)
-        return 0;
-    say_error("%s: %s", score->options->output, strerror(errno));
-    return -1;
-}
-
 static int score_open(struct score *score, const char *model_path, const char *data_path)
 {
     char error[CSV_ERROR_MAX];
@@ -244,17 +221,15 @@ static int score_open(struct score *score, const char *model_path, const char *d
     if (score_watch(score) < 0 ||
         (score->options->load != NULL && score_load(score, score->options->load) < 0))
         return -1;
-    return score_open_output(score);
+    if (whole_open(score->options->output, &score->out) == 0)
+        return 0;
+    say_error("%s: %s", score->options->output, strerror(errno));
+    return -1;
 }
 
 static void score_close(struct score *score)
 {
-    if (score->out_path != NULL) {
-        if (score->out != NULL)
-            fclose(score->out);
-        unlink(score->out_path);
-    }
-    free(score->out_path);
+    whole_drop(&score->out);
     series_close(score->series);
     celltap_panel_free(score->panel);
     celltap_stream_free(score->stream);
@@ -275,10 +250,9 @@ static int score_row(struct score *score, const struct series_row *row)
     const struct celltap_score *verdict = celltap_panel_score(score->panel, 0);
     score->n_rows++;
     score->n_alarms += verdict->begin;
-    if (scores_csv_row(score->out, score->n_rows, row->has_ts, row->ts_ns, verdict) == 0)
+    if (scores_csv_row(score->out.file, score->n_rows, row->has_ts, row->ts_ns, verdict) == 0)
         return 0;
-    say_error("%s: %s", score->out_path ? score->options->output : "standard output",
-              strerror(errno));
+    say_error("%s: %s", score->out.path, strerror(errno));
     return -1;
 }
 
@@ -286,19 +260,14 @@ static int score_row(struct score *score, const struct series_row *row)
 
 static int score_write(const char *path, const void *bytes, size_t n_bytes)
 {
-    char *part = score_part_path(path);
-    FILE *file = part == NULL ? NULL : fopen(part, "wb");
-    bool whole = file != NULL && fwrite(bytes, 1, n_bytes, file) == n_bytes;
-    if (file != NULL && fclose(file) != 0)
-        whole = false;
-    whole = whole && rename(part, path) == 0;
-    if (!whole) {
-        say_error("%s: %s", path, strerror(errno));
-        if (file != NULL)
-            unlink(part);
+    struct whole file;
+    if (whole_open(path, &file) == 0) {
+        fwrite(bytes, 1, n_bytes, file.file);
+        if (whole_commit(&file) == 0)
+            return 0;
     }
-    free(part);
-    return whole ? 0 : -1;
+    say_error("%s: %s", path, strerror(errno));
+    return -1;
 }
 
 static int score_save(struct score *score)
@@ -318,17 +287,16 @@ static int score_save(struct score *score)
 static int score_commit(struct score *score)
 {
     char number[32];
-    if (score->out_path != NULL) {
-        FILE *out = score->out;
-        score->out = NULL;
-        if (fclose(out) != 0 || rename(score->out_path, score->options->output) < 0) {
-            say_error("%s: %s", score->options->output, strerror(errno));
-            return -1;
-        }
-        printf("%s: %s timesteps, %" PRIu64 " alarm%s\n", score->options->output,
+    bool is_stdout = whole_is_stdout(&score->out);
+    const char *path = score->out.path;
+    if (whole_commit(&score->out) < 0) {
+        say_error("%s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (!is_stdout)
+        printf("%s: %s timesteps, %" PRIu64 " alarm%s\n", path,
                progress_thousands(score->n_rows, number), score->n_alarms,
                score->n_alarms == 1 ? "" : "s");
-    }
     return 0;
 }
 
@@ -353,7 +321,7 @@ static int score_rows(struct score *score)
     struct series_row row;
     const struct csv *csv = series_csv(score->series);
     int code;
-    scores_csv_head(score->out);
+    scores_csv_head(score->out.file);
     progress_start(&progress, "timesteps", csv_bytes_total(csv), PROGRESS_SILENT);
     while ((code = series_read(score->series, &row, error)) > 0 && !stop_asked()) {
         if (score_row(score, &row) < 0) {

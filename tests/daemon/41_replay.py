@@ -392,6 +392,9 @@ def test_journal_command_when_asked_then_lists_verifies_exports():
             cases.same(cells[:3], [str(i + 1), str(i), str(int(i == 0))])
             cases.same(numpy.array(cells[3:], "f4").tolist(), data[i])
         cases.same(len(lines), 31)
+        celltap.run("journal", "export", "nobody", "--journal", journal, "-o", path, check=1)
+        with open(path, encoding="ascii") as file:
+            cases.same(len(file.read().splitlines()), 31, "a failed export leaves what was there")
         done = celltap.run("journal", "verify", "--cut", "--journal", journal, check=0)
         assert done.err == "", "a whole journal needs no cut, nor the lock"
 

@@ -7,6 +7,8 @@ reservoir's file, and what is said when something is wrong.
 import math
 import os
 import random
+import stat
+import subprocess
 import sys
 import tempfile
 
@@ -146,6 +148,30 @@ def test_reservoir_when_written_then_scores_like_the_builtin_one():
         options = ("--warmup", "200", "--clock", "day")
         cases.same(celltap.run("score", model, data, *options).out,
                    score(data, "--units", "24", *options).out, "scores")
+
+
+def test_output_when_it_is_a_pipe_a_link_or_stdout_then_it_stays_what_it_is():
+    with tempfile.TemporaryDirectory() as directory:
+        data, pipe = write(directory, n=100), os.path.join(directory, "pipe")
+        plain = score(data, "--warmup", "50").out
+        for stdout in ("-", "/dev/stdout"):
+            cases.same(score(data, "--warmup", "50", "-o", stdout).out, plain, stdout)
+        os.mkfifo(pipe)
+        process = celltap.start("score", "builtin:reservoir", data, "--warmup", "50", "-o", pipe,
+                                stdout=subprocess.DEVNULL)
+        with open(pipe, encoding="ascii") as file:
+            cases.same(file.read(), plain, "through the pipe")
+        cases.same(process.wait(celltap.TIMEOUT_S), 0, "exit code")
+        assert stat.S_ISFIFO(os.stat(pipe).st_mode), "the pipe was replaced"
+        link, real = os.path.join(directory, "link"), os.path.join(directory, "real")
+        os.symlink("real", link)
+        for path in (link, real):
+            score(data, "--warmup", "50", "-o", link)
+            with open(path, encoding="ascii") as file:
+                cases.same(file.read(), plain, path)
+        assert os.path.islink(link), "the link was replaced"
+        assert "Is a directory" in score(data, "-o", directory, check=1).err
+        cases.same(sorted(os.listdir(directory)), ["data.csv", "link", "pipe", "real"])
 
 
 def test_score_when_cells_are_missing_then_every_row_is_judged():
