@@ -207,6 +207,8 @@ static int journal_export_to(struct journal_out *out, const struct journal_optio
     const char *path = out->whole.path;
     if (stop_asked())
         return COMMAND_FAILED;
+    if (code > 0 && whole_is_unread(&out->whole))
+        return COMMAND_OK;
     if (code > 0 || whole_commit(&out->whole) < 0) {
         say_error("%s: %s", path, strerror(errno));
         return COMMAND_FAILED;

@@ -238,6 +238,7 @@ static void score_close(struct score *score)
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
+/* 0, -1, or 1: nobody reads on. */
 static int score_row(struct score *score, const struct series_row *row)
 {
     if (row->has_ts)
@@ -252,6 +253,8 @@ static int score_row(struct score *score, const struct series_row *row)
     score->n_alarms += verdict->begin;
     if (scores_csv_row(score->out.file, score->n_rows, row->has_ts, row->ts_ns, verdict) == 0)
         return 0;
+    if (whole_is_unread(&score->out))
+        return score->options->save ? 0 : 1;
     say_error("%s: %s", score->out.path, strerror(errno));
     return -1;
 }
@@ -324,9 +327,10 @@ static int score_rows(struct score *score)
     scores_csv_head(score->out.file);
     progress_start(&progress, "timesteps", csv_bytes_total(csv), PROGRESS_SILENT);
     while ((code = series_read(score->series, &row, error)) > 0 && !stop_asked()) {
-        if (score_row(score, &row) < 0) {
+        int failed = score_row(score, &row);
+        if (failed) {
             progress_clear(&progress);
-            return -1;
+            return failed < 0 ? -1 : 0;
         }
         if (score->n_rows % SCORE_ROWS_A_LOOK == 0)
             progress_show(&progress, score->n_rows, csv_bytes_read(csv));

@@ -76,11 +76,14 @@ static void series_list(const struct series *series, const size_t *columns, size
 {
     size_t used = 0;
     ret_text[0] = '\0';
-    for (size_t i = 0; i < n && used + SERIES_NAME_MAX + 8 < size; i++)
-        used +=
-            (size_t)snprintf(ret_text + used, size - used, "%s%.*s%s", i ? ", " : "",
-                             SERIES_NAME_MAX, series->names[columns ? columns[i] : i],
-                             i + 1 < n && used + 2 * SERIES_NAME_MAX + 16 > size ? ", ..." : "");
+    for (size_t i = 0; i < n; i++) {
+        if (used + SERIES_NAME_MAX + 40 > size) {
+            snprintf(ret_text + used, size - used, ", ... (%zu)", n);
+            return;
+        }
+        used += (size_t)snprintf(ret_text + used, size - used, "%s%.*s", i ? ", " : "",
+                                 SERIES_NAME_MAX, series->names[columns ? columns[i] : i]);
+    }
 }
 
 /* Finds a column by name, else by its number from 1. */

@@ -2,6 +2,7 @@
 #include "cli/whole.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,13 +45,22 @@ bool whole_is_stdout(const struct whole *whole)
     return whole->file == stdout;
 }
 
+bool whole_is_unread(const struct whole *whole)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return whole_is_stdout(whole) && ferror(stdout) && poll(&out, 1, 0) == 1 &&
+           (out.revents & POLLERR);
+}
+
 int whole_commit(struct whole *whole)
 {
     int code = ferror(whole->file) ? -1 : 0;
     FILE *file = whole->file;
-    whole->file = NULL;
     if ((file == stdout ? fflush(file) : fclose(file)) != 0)
         code = -1;
+    if (code < 0 && file == stdout && whole_is_unread(whole))
+        code = 0;
+    whole->file = NULL;
     if (code == 0 && whole->part)
         code = rename(whole->part, whole->target);
     int error = errno;

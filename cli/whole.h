@@ -24,7 +24,11 @@ int whole_open(const char *path, struct whole *ret_whole);
 /* True if what is written goes to standard output. */
 bool whole_is_stdout(const struct whole *whole);
 
-/* Closes the file and gives it its name.  0, or -1 with errno: nothing is left. */
+/* True if a write has failed because nobody reads standard output any more, as in `| head`. */
+bool whole_is_unread(const struct whole *whole);
+
+/* Closes the file and gives it its name.  0, also if nobody reads standard output any more; or -1
+ * with errno: nothing is left. */
 int whole_commit(struct whole *whole);
 
 /* Takes away what was written.  An empty or a committed whole is fine. */

@@ -137,6 +137,11 @@ def test_columns_when_too_many_then_one_line_that_names_both():
         for part in ["4 columns", "time, a, b, c", "takes 3", "x[3]", "--columns"]:
             assert part in done.err, done.err
         cases.same(done.err.count("\n"), 1)
+        wide = os.path.join(directory, "wide.csv")
+        with open(wide, "w", encoding="ascii") as file:
+            file.write(",".join("column%d" % i for i in range(999)) + "\n")
+        done = celltap.run("extract", D.MODEL, wide, "-o", directory, "--columns=a", check=1)
+        assert done.err.endswith(", ... (999)\n") and done.err.count("...") == 1, done.err
 
 
 def failing(arguments, directory, part):

@@ -174,6 +174,19 @@ def test_output_when_it_is_a_pipe_a_link_or_stdout_then_it_stays_what_it_is():
         cases.same(sorted(os.listdir(directory)), ["data.csv", "link", "pipe", "real"])
 
 
+def test_score_when_nobody_reads_on_then_that_is_no_failure():
+    with tempfile.TemporaryDirectory() as directory:
+        data, sidecar = write(directory, n=3000), os.path.join(directory, "s")
+        for options in ((), ("--save", sidecar)):
+            process = celltap.start("score", "builtin:reservoir", data, "--warmup", "50", *options,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdout.close()
+            with process:
+                cases.same(process.stderr.read(), b"", "told")
+            cases.same(process.returncode, 0, "exit code")
+        assert os.path.exists(sidecar), "what was learnt is saved all the same"
+
+
 def test_score_when_cells_are_missing_then_every_row_is_judged():
     with tempfile.TemporaryDirectory() as directory:
         path = write(directory)
