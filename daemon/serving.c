@@ -1,16 +1,15 @@
 /* serving.c - a model that serves streams: its file read once, hashed and loaded.
  *
  * The file is read here so that hash and weights are of the same bytes, even if somebody replaces
- * it meanwhile: a reload keeps the streams' states only if the bytes are the same. */
+ * it meanwhile: a reload keeps the streams' states only if the bytes are the same.  Weights that
+ * the model keeps in files beside it are among them. */
 #include "daemon/serving.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/serving_detect.h"
-#include "daemon/serving_file.h"
 
 /* Inputs that the detector's clock makes. */
 static size_t serving_n_clock(const struct conf_model *conf)
@@ -33,33 +32,56 @@ static int serving_make_shards(struct serving *serving, size_t n_shards)
 }
 
 /* The built-in model's file. */
-static int serving_generate(const struct conf_model *conf, size_t n_channels,
-                            unsigned char **ret_bytes, size_t *ret_n_bytes)
+static int serving_generate(const struct conf_model *conf, size_t n_channels, void **ret_bytes,
+                            size_t *ret_n_bytes)
 {
     size_t n_values = n_channels + serving_n_clock(conf);
     size_t n_bytes = celltap_reservoir_onnx(n_values, (size_t)conf->n_units, NULL, 0);
-    unsigned char *bytes = n_bytes == 0 ? NULL : malloc(n_bytes);
-    if (bytes == NULL) {
-        errno = ENOMEM;
-        return -1;
-    }
+    void *bytes = n_bytes == 0 ? NULL : malloc(n_bytes);
+    if (bytes == NULL)
+        return CELLTAP_ENOMEM;
     *ret_bytes = bytes;
     *ret_n_bytes = celltap_reservoir_onnx(n_values, (size_t)conf->n_units, bytes, n_bytes);
     return 0;
 }
 
-static int serving_build(struct serving *serving, size_t n_shards, const unsigned char *bytes,
-                         size_t n_bytes, char *reterr, size_t reterr_bytes)
+/* The first of a chain has one channel: something to look at, and to try the options on. */
+static int serving_get_file(struct serving *serving, size_t n_channels,
+                            struct celltap_diagnosis *reterr)
+{
+    void *bytes = NULL;
+    const struct conf_model *conf = serving->conf;
+    int code = conf_is_builtin(conf)
+                   ? serving_generate(conf, n_channels, &bytes, &serving->file_bytes)
+                   : celltap_model_read(conf->file, &bytes, &serving->file_bytes, reterr);
+    serving->file = bytes;
+    return code;
+}
+
+/* The diagnosis of the file itself begins with its name. */
+static void serving_say(const struct conf_model *conf, int code,
+                        const struct celltap_diagnosis *why, char *reterr, size_t reterr_bytes)
+{
+    if (code == CELLTAP_EFILE && strncmp(why->text, conf->file, strlen(conf->file)) == 0)
+        snprintf(reterr, reterr_bytes, "model %s: %s", conf->name, why->text);
+    else
+        snprintf(reterr, reterr_bytes, "model %s: %s: %s%s%s%s%s", conf->name, conf->file,
+                 celltap_strerror(code), why->node[0] != '\0' ? ": node " : "", why->node,
+                 why->text[0] != '\0' ? ": " : "", why->text);
+}
+
+static int serving_build(struct serving *serving, size_t n_shards, size_t n_channels, char *reterr,
+                         size_t reterr_bytes)
 {
     struct celltap_diagnosis why = {0};
     const struct conf_model *conf = serving->conf;
-    int code = celltap_model_load_bytes(bytes, n_bytes, &serving->model, &why);
+    int code = serving_get_file(serving, n_channels, &why);
+    if (code == 0)
+        code = celltap_model_load_bytes(serving->file, serving->file_bytes, &serving->model, &why);
     if (code == 0)
         code = serving_make_shards(serving, n_shards);
     if (code != 0) {
-        snprintf(reterr, reterr_bytes, "model %s: %s: %s%s%s%s%s", conf->name, conf->file,
-                 celltap_strerror(code), why.node[0] != '\0' ? ": node " : "", why.node,
-                 why.text[0] != '\0' ? ": " : "", why.text);
+        serving_say(conf, code, &why, reterr, reterr_bytes);
         return -1;
     }
     serving->n_values = celltap_model_n_values(serving->model);
@@ -77,34 +99,16 @@ static int serving_build(struct serving *serving, size_t n_shards, const unsigne
     return 0;
 }
 
-/* The first of a chain has one channel: something to look at, and to try the options on. */
-static int serving_get_file(const struct conf_model *conf, size_t n_channels,
-                            unsigned char **ret_bytes, size_t *ret_n_bytes)
-{
-    if (conf_is_builtin(conf))
-        return serving_generate(conf, n_channels, ret_bytes, ret_n_bytes);
-    return serving_file_read(conf->file, ret_bytes, ret_n_bytes);
-}
-
 static int serving_make(const struct conf_model *conf, size_t n_shards, size_t n_channels,
                         struct serving **ret_serving, char *reterr, size_t reterr_bytes)
 {
-    unsigned char *bytes;
-    size_t n_bytes;
-    if (serving_get_file(conf, n_channels, &bytes, &n_bytes) != 0) {
-        snprintf(reterr, reterr_bytes, "model %s: %s: %s", conf->name, conf->file, strerror(errno));
-        return -1;
-    }
     struct serving *serving = calloc(1, sizeof(*serving));
     if (serving == NULL) {
         snprintf(reterr, reterr_bytes, "model %s: out of memory", conf->name);
-        free(bytes);
         return -1;
     }
     serving->conf = conf;
-    serving->file = bytes;
-    serving->file_bytes = n_bytes;
-    if (serving_build(serving, n_shards, bytes, n_bytes, reterr, reterr_bytes) != 0) {
+    if (serving_build(serving, n_shards, n_channels, reterr, reterr_bytes) != 0) {
         serving_free(serving);
         return -1;
     }

@@ -85,13 +85,23 @@ struct celltap_diagnosis {
 
 typedef struct celltap_model celltap_model;
 
-/* Reads an ONNX model (opset 7 and up) and turns it into layers that advance one timestep.
+/* Reads an ONNX model (opset 7 and up), with the files beside it that it keeps weights in, and turns
+ * it into layers that advance one timestep.
  * On success *ret_model holds one reference.  On failure nothing is kept, *ret_model is untouched
  * and *reterr (if not NULL) says why.  CELLTAP_EFILE, _EMODEL, _EREFUSED, _ENOMEM. */
 CELLTAP_API int celltap_model_load(const char *path, celltap_model **ret_model,
                                    struct celltap_diagnosis *reterr);
 
-/* The same from memory; data is not kept. */
+/* The bytes of an ONNX file as one piece, which can be hashed, kept and loaded: those of the file or,
+ * when it keeps weights in other files (external data, as PyTorch's model.onnx.data), with these
+ * inside.  The other files must be in the model's folder or below, also when reached by links.
+ * *ret_bytes: the caller's, to be given back with free().  CELLTAP_EFILE, _EMODEL, _EREFUSED,
+ * _ENOMEM: nothing is to be given back then.  Whether the model can be loaded is not looked at. */
+CELLTAP_API int celltap_model_read(const char *path, void **ret_bytes, size_t *ret_n_bytes,
+                                   struct celltap_diagnosis *reterr);
+
+/* The same as celltap_model_load from memory; data is not kept.  Weights in other files are refused:
+ * celltap_model_read puts them inside. */
 CELLTAP_API int celltap_model_load_bytes(const void *data, size_t n_bytes,
                                          celltap_model **ret_model,
                                          struct celltap_diagnosis *reterr);
@@ -110,8 +120,8 @@ CELLTAP_API size_t celltap_reservoir_onnx(size_t n_values, size_t n_units, void 
 CELLTAP_API celltap_model *celltap_model_ref(celltap_model *model);
 CELLTAP_API void celltap_model_unref(celltap_model *model); /* NULL is fine */
 
-/* A hash of the bytes that the model was loaded from: the model's identity.  Journals and saved
- * states name their model by it. */
+/* A hash of the bytes that the model was loaded from, weights from other files included: the model's
+ * identity.  Journals and saved states name their model by it. */
 CELLTAP_API uint64_t celltap_model_hash(const celltap_model *model);
 
 /* Values of one frame: the sizes of all the graph's data inputs, side by side in graph order. */

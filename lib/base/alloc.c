@@ -48,6 +48,12 @@ void alloc_free(void *memory)
     free(memory);
 }
 
+void *alloc_give(void *memory)
+{
+    atomic_fetch_sub(&alloc_alive, 1);
+    return memory;
+}
+
 void alloc_fail_after(long n)
 {
     atomic_store(&alloc_left, n);

@@ -20,6 +20,9 @@ void *alloc_resize(void *memory, size_t n_bytes);
 /* Gives memory back; NULL is fine. */
 void alloc_free(void *memory);
 
+/* memory is no longer the library's: whoever called it gives it back with free().  Returns it. */
+void *alloc_give(void *memory);
+
 /* Tests: let n more allocations succeed and fail all after them; negative: never fail. */
 void alloc_fail_after(long n);
 

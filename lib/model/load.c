@@ -66,6 +66,15 @@ int load_invalid(struct load *load, const char *format, ...)
     return CELLTAP_EMODEL;
 }
 
+int load_unreadable(struct load *load, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    load_say(load, format, args);
+    va_end(args);
+    return CELLTAP_EFILE;
+}
+
 int load_no_memory(struct load *load)
 {
     load_refuse(load, "out of memory while the model was loaded");

@@ -26,9 +26,11 @@ void load_done(struct load *load);
 int load_take(struct load *load, size_t n_items, size_t item_bytes, void *ret_memory);
 
 /* Fill the diagnosis with the node at work and a line, and return the code:
- * CELLTAP_EREFUSED (cannot stream), CELLTAP_EMODEL (not ONNX), CELLTAP_ENOMEM. */
+ * CELLTAP_EREFUSED (cannot stream), CELLTAP_EMODEL (not ONNX), CELLTAP_EFILE, CELLTAP_ENOMEM. */
 int load_refuse(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int load_invalid(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int load_unreadable(struct load *load, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 int load_no_memory(struct load *load);
 
 #endif

@@ -1,22 +1,21 @@
 /* model.c - the public face: loads a model, and says what is in it.
  *
- *     file --> bytes --onnx_read--> graph --lower_graph--> plan --pack_model--> model
- *                                     |        ^
- *                                     +--------+  one attempt per guess of what the axes are
+ *     files --> bytes --onnx_read--> graph --lower_graph--> plan --pack_model--> model
+ *                                      |        ^
+ *                                      +--------+  one attempt per guess of what the axes are
  *
  * The first guess that lowers whole is taken; if none does, the diagnosis is that of the attempt
  * that got farthest, of those that no recurrent layer contradicts.  Where the length of the sequence or the batch is open, the winner is lowered
  * again with other lengths: whatever differs then would depend on them. */
 #include "lib/model/model.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/alloc.h"
+#include "lib/model/file.h"
 #include "lib/model/lower.h"
 #include "lib/model/onnx.h"
+#include "lib/model/onnx_external.h"
 #include "lib/model/pack.h"
 
 /* What the axes of inputs with 1, 2 and 3 or more axes may be: Time, Batch, Features. */
@@ -30,7 +29,6 @@ static const struct lower_guess model_guesses[] = {
 static const int64_t model_primes[] = {1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049,
                                        1051, 1061, 1063, 1069, 1087, 1091, 1093, 1097};
 
-#define MODEL_FILE_MAX   ((size_t)1 << 31) /* bytes: protobuf's own limit */
 #define MODEL_BUDGET_MIN ((size_t)64 << 20)
 
 /* Memory that loading n_bytes may take, in each of reading, lowering and lowering again. */
@@ -204,39 +202,87 @@ int celltap_model_load_bytes(const void *data, size_t n_bytes, celltap_model **r
     return err;
 }
 
-static int model_file_error(struct celltap_diagnosis *reterr, const char *path, const char *what)
+/* The file as it is; alloc_free(*ret_bytes). */
+static int model_read_file(struct load *load, const char *path, void **ret_bytes,
+                           size_t *ret_n_bytes)
 {
-    if (reterr != NULL) {
-        *reterr = (struct celltap_diagnosis){0};
-        snprintf(reterr->text, sizeof reterr->text, "%.300s: %s", path, what);
+    struct file file = {.fd = -1};
+    void *bytes = NULL;
+    int err = 0;
+    const char *why = file_open(path, &file);
+    if (why == NULL && file.n_bytes > FILE_BYTES_MAX)
+        why = "larger than 2 GiB";
+    if (why == NULL && (bytes = alloc_new((size_t)file.n_bytes, 1)) == NULL)
+        err = load_no_memory(load);
+    if (why == NULL && err == 0)
+        why = file_read(&file, 0, bytes, (size_t)file.n_bytes);
+    if (why != NULL)
+        err = load_unreadable(load, "%.300s: %s", path, why);
+    file_close(&file);
+    if (err < 0) {
+        alloc_free(bytes);
+        return err;
     }
-    return CELLTAP_EFILE;
+    *ret_bytes = bytes;
+    *ret_n_bytes = (size_t)file.n_bytes;
+    return 0;
+}
+
+/* The file with what belongs to it; alloc_free(*ret_bytes). */
+static int model_read(const char *path, void **ret_bytes, size_t *ret_n_bytes,
+                      struct celltap_diagnosis *reterr)
+{
+    struct load load;
+    void *own = NULL, *whole = NULL;
+    size_t n_own, n_whole;
+    const char *slash = strrchr(path, '/');
+    size_t n_folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    char *folder;
+    load_init(&load, MODEL_BUDGET_MIN, reterr);
+    int err = model_read_file(&load, path, &own, &n_own);
+    if (err == 0) {
+        load.budget_bytes = model_budget(n_own);
+        err = load_take(&load, n_folder + 2, 1, &folder);
+    }
+    if (err == 0) {
+        memcpy(folder, slash == NULL ? "." : path, slash == NULL ? 1 : n_folder);
+        err = onnx_external_read(&load, folder, own, n_own, &whole, &n_whole);
+    }
+    load_done(&load);
+    if (err < 0 || whole != NULL)
+        alloc_free(own);
+    if (err < 0)
+        return err;
+    *ret_bytes = whole != NULL ? whole : own;
+    *ret_n_bytes = whole != NULL ? n_whole : n_own;
+    return 0;
+}
+
+int celltap_model_read(const char *path, void **ret_bytes, size_t *ret_n_bytes,
+                       struct celltap_diagnosis *reterr)
+{
+    struct celltap_diagnosis said = {0};
+    void *bytes = NULL;
+    int err = model_read(path, &bytes, ret_n_bytes, &said);
+    if (err == 0)
+        *ret_bytes = alloc_give(bytes);
+    else if (reterr != NULL)
+        *reterr = said;
+    return err;
 }
 
 int celltap_model_load(const char *path, celltap_model **ret_model,
                        struct celltap_diagnosis *reterr)
 {
-    struct stat stat;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return model_file_error(reterr, path, strerror(errno));
-    int err = 0;
-    if (fstat(fileno(file), &stat) < 0 || !S_ISREG(stat.st_mode))
-        err = model_file_error(reterr, path, "not a file");
-    else if ((size_t)stat.st_size > MODEL_FILE_MAX)
-        err = model_file_error(reterr, path, "larger than 2 GiB");
-    size_t n_bytes = err < 0 ? 0 : (size_t)stat.st_size;
-    void *data = err < 0 ? NULL : alloc_new(n_bytes, 1);
-    if (err == 0 && data == NULL) {
-        model_file_error(reterr, path, "out of memory");
-        err = CELLTAP_ENOMEM;
-    }
-    if (err == 0 && fread(data, 1, n_bytes, file) != n_bytes)
-        err = model_file_error(reterr, path, "cannot be read");
-    fclose(file);
+    struct celltap_diagnosis said = {0};
+    void *bytes = NULL;
+    size_t n_bytes;
+    int err = model_read(path, &bytes, &n_bytes, &said);
     if (err == 0)
-        err = celltap_model_load_bytes(data, n_bytes, ret_model, reterr);
-    alloc_free(data);
+        err = celltap_model_load_bytes(bytes, n_bytes, ret_model, &said);
+    if (err < 0 && reterr != NULL)
+        *reterr = said;
+    alloc_free(bytes);
     return err;
 }
 

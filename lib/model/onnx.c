@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/model/onnx.pb-c.h"
+#include "lib/model/onnx_priv.h"
 #include "lib/model/onnx_tensor.h"
 
 typedef Celltap__Onnx__Attribute OnnxAttribute;
@@ -45,7 +45,7 @@ static void onnx_free(void *load, void *memory)
     (void)memory; /* the arena does it */
 }
 
-static const char *onnx_text(const char *text)
+const char *onnx_text(const char *text)
 {
     return text == NULL ? "" : text;
 }
@@ -96,13 +96,19 @@ static int onnx_name_list(struct onnx_reader *reader, char **list, size_t n, con
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 
+bool onnx_is_external(const OnnxTensor *tensor)
+{
+    return tensor->n_external_data > 0 || tensor->data_location == 1;
+}
+
 static int onnx_tensor(struct load *load, const OnnxTensor *from,
                        const struct graph_tensor **ret_tensor)
 {
-    if (from->n_external_data > 0 || from->data_location == 1)
+    if (onnx_is_external(from)) /* of a file, onnx_external.c has put it inside */
         return load_refuse(load,
-                           "tensor '%s' is stored in a file of its own: save the model with its "
-                           "weights inside (onnx.save with save_as_external_data=False)",
+                           "tensor '%s' is stored in a file of its own, which bytes in memory do "
+                           "not have beside them: load the model by its path, or save it with its "
+                           "weights inside (torch.onnx.export(..., external_data=False))",
                            onnx_text(from->name));
     struct onnx_tensor_source source = {
         .name = onnx_text(from->name),
@@ -351,7 +357,7 @@ static int onnx_graph(struct onnx_reader *reader, const Celltap__Onnx__Graph *fr
     return err;
 }
 
-int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph *ret_graph)
+int onnx_unpack(struct load *load, const void *data, size_t n_bytes, OnnxModel **ret_model)
 {
     ProtobufCAllocator allocator = {.alloc = onnx_alloc, .free = onnx_free, .allocator_data = load};
     struct celltap_diagnosis *said = load->reterr;
@@ -359,12 +365,22 @@ int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph 
     OnnxModel *model = celltap__onnx__model__unpack(&allocator, n_bytes, data);
     if (model == NULL && said->text[0] != '\0') /* an allocation failed, which it said */
         return strstr(said->text, "out of memory") == NULL ? CELLTAP_EREFUSED : CELLTAP_ENOMEM;
-    if (model == NULL || model->graph == NULL || model->graph->n_node == 0)
-        return load_invalid(load, model == NULL ? "this is not an ONNX file, or not all of it"
-                                                : "the file holds no ONNX graph");
+    if (model == NULL)
+        return load_invalid(load, "this is not an ONNX file, or not all of it");
+    *ret_model = model;
+    return 0;
+}
+
+int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph *ret_graph)
+{
     struct graph graph = {0};
     struct onnx_reader reader = {.load = load, .graph = &graph};
-    int err = onnx_opset(load, model, &graph.opset);
+    OnnxModel *model = NULL;
+    int err = onnx_unpack(load, data, n_bytes, &model);
+    if (err == 0 && (model->graph == NULL || model->graph->n_node == 0))
+        err = load_invalid(load, "the file holds no ONNX graph");
+    if (err == 0)
+        err = onnx_opset(load, model, &graph.opset);
     if (err == 0)
         err = onnx_graph(&reader, model->graph);
     if (err == 0)

@@ -144,15 +144,35 @@ static int onnx_shape(struct load *load, const struct onnx_tensor_source *source
     return 0;
 }
 
+static int onnx_check_type(struct load *load, const struct onnx_tensor_source *source)
+{
+    if (onnx_type(source->data_type)->list != LIST_NONE)
+        return 0;
+    return load_refuse(load, "tensor '%s' holds data of ONNX type %d: only numbers are known",
+                       source->name, source->data_type);
+}
+
+int onnx_tensor_n_bytes(struct load *load, const struct onnx_tensor_source *source,
+                        size_t *ret_n_bytes)
+{
+    struct graph_tensor tensor;
+    int err = onnx_check_type(load, source);
+    if (err == 0)
+        err = onnx_shape(load, source, &tensor);
+    if (err == 0 &&
+        __builtin_mul_overflow(tensor.n, onnx_type(source->data_type)->raw_bytes, ret_n_bytes))
+        err = load_invalid(load, "tensor '%s' has an impossible shape", source->name);
+    return err;
+}
+
 int onnx_tensor_decode(struct load *load, const struct onnx_tensor_source *source,
                        const struct graph_tensor **ret_tensor)
 {
     const struct onnx_type *type = onnx_type(source->data_type);
-    if (type->list == LIST_NONE)
-        return load_refuse(load, "tensor '%s' holds data of ONNX type %d: only numbers are known",
-                           source->name, source->data_type);
     struct graph_tensor *tensor;
-    int err = load_take(load, 1, sizeof *tensor, &tensor);
+    int err = onnx_check_type(load, source);
+    if (err == 0)
+        err = load_take(load, 1, sizeof *tensor, &tensor);
     if (err == 0)
         err = onnx_shape(load, source, tensor);
     if (err < 0)

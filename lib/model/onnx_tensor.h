@@ -26,6 +26,11 @@ struct onnx_tensor_source {
 /* What a TensorProto.DataType is to us. */
 enum graph_type onnx_tensor_type(int data_type);
 
+/* Bytes of raw_data that a tensor of this type and shape has.  CELLTAP_EMODEL (an impossible shape),
+ * CELLTAP_EREFUSED (no numbers). */
+int onnx_tensor_n_bytes(struct load *load, const struct onnx_tensor_source *source,
+                        size_t *ret_n_bytes);
+
 /* Checks that the tensor holds what its dims claim, and converts.  Every float type becomes float,
  * every other number int64_t.  CELLTAP_EMODEL, CELLTAP_EREFUSED (strings), CELLTAP_ENOMEM. */
 int onnx_tensor_decode(struct load *load, const struct onnx_tensor_source *source,
