@@ -6,6 +6,7 @@
  *                 its slot takes the model's next active stream
  *
  * Frames come in by engine_take.c; nothing here can fail but birth. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +121,9 @@ static void engine_step_panel(struct engine *engine, struct engine_panel *panel,
     /* Cannot fail but in a restore: different streams of this model, as many values as it takes, and
      * memory has been reserved. */
     celltap_panel *stepping = serving->shards[panel->shard_ix].panel;
-    if (celltap_step_many(stepping, states, values, n, serving->n_channels) != 0)
+    int code = celltap_step_many(stepping, states, values, n, serving->n_channels);
+    assert(code == 0 || code == CELLTAP_ENOMEM);
+    if (code != 0)
         atomic_store(&engine->failed, true);
     for (size_t i = 0; i < n; i++) {
         columns[i].score = celltap_panel_score(stepping, i);

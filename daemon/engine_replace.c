@@ -51,18 +51,22 @@ static int engine_plan(const struct engine *engine, struct serving **servings, s
     return 0;
 }
 
-/* An unchanged model goes on as the object that its streams refer to. */
-static void engine_adopt(struct engine *engine, struct serving *serving)
+/* Unchanged models go on as the objects that their streams refer to, so that streams which join
+ * them begin with the same ones.  A second time takes it back. */
+static void engine_adopt(const struct engine *engine, struct serving **servings, size_t n_servings)
 {
-    struct serving *old = engine_same(engine, serving);
-    if (old == NULL)
-        return;
-    celltap_model *model = serving->model;
-    struct serving_shard *shards = serving->shards;
-    serving->model = old->model;
-    serving->shards = old->shards;
-    old->model = model;
-    old->shards = shards;
+    for (struct serving *serving = NULL;
+         (serving = serving_each(servings, n_servings, serving)) != NULL;) {
+        struct serving *old = engine_same(engine, serving);
+        if (old == NULL)
+            continue;
+        celltap_model *model = serving->model;
+        struct serving_shard *shards = serving->shards;
+        serving->model = old->model;
+        serving->shards = old->shards;
+        old->model = model;
+        old->shards = shards;
+    }
 }
 
 static void engine_turn_into(struct stream *stream, struct engine_next *next,
@@ -103,8 +107,10 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
     size_t n_room = engine_values_room(servings, n_servings);
     float *values = malloc(n_room * sizeof(float)), *filled = malloc(n_room * sizeof(float));
     struct engine_next *next = calloc(engine->streams.n + 1, sizeof(*next));
+    engine_adopt(engine, servings, n_servings);
     if (values == NULL || filled == NULL || next == NULL ||
         engine_plan(engine, servings, n_servings, next) != 0) {
+        engine_adopt(engine, servings, n_servings);
         for (size_t i = 0; next != NULL && i < engine->streams.n; i++)
             engine_fresh_done(&next[i].fresh);
         free(next);
@@ -112,9 +118,6 @@ int engine_replace(struct engine *engine, struct serving **servings, size_t n_se
         free(filled);
         return -1;
     }
-    for (struct serving *serving = NULL;
-         (serving = serving_each(servings, n_servings, serving)) != NULL;)
-        engine_adopt(engine, serving);
     for (size_t i = 0; i < engine->streams.n; i++)
         engine_turn_into(engine->streams.list[i], &next[i], &change);
     streams_sweep(&engine->streams);

@@ -113,6 +113,17 @@ def test_reload_when_another_model_takes_a_stream_then_it_starts_afresh_there():
         cases.same(got["mine/1"], (2, fresh(D.MODEL, FRAMES[:2])), "its place has changed only")
 
 
+def test_reload_when_streams_join_those_of_an_unchanged_model_then_both_are_stepped():
+    with Rig() as rig:
+        rig.step(0, "mine/1", "x")
+        reply = rig.reload(models=rig.config["models"][1:])
+        assert "1 go on, 1 start afresh, 0 gone" in reply["changes"][0], reply
+        for t in range(1, 4):
+            got = rig.step(t, "x", "mine/1", "y")
+            cases.same(got["x"], (t + 1, fresh(D.MODEL, FRAMES[:t + 1])))
+            cases.same(got["mine/1"], (t + 1, fresh(D.MODEL, FRAMES[1:t + 1])))
+
+
 def test_reload_when_a_tap_changes_then_its_subscribers_get_the_new_selection():
     with Rig() as rig:
         rig.step(0, "x")
