@@ -224,10 +224,7 @@ static int replay_step(struct replay *replay, const struct celltap_replay_step *
     if (!replay->has_model && replay_begin(replay, step, ret_error) < 0)
         return -1;
     if (step->model_hash != replay->model_hash) {
-        snprintf(ret_error, SINK_ERROR_MAX,
-                 "the stream's model changes at seq %" PRIu64 "; replay ..%" PRIu64 " and %" PRIu64
-                 ".. apart",
-                 step->seq, step->seq - 1, step->seq);
+        rows_explain_change(rows, step->seq, ret_error);
         return -1;
     }
     for (size_t i = 0; i < rows->n; i++)

@@ -127,10 +127,7 @@ static int far_take_slice(struct replay_far *far, const struct recall_slice *sli
         if (celltap_record_read(&at, slice->end, &record) < 0)
             return far_fail(ret_error, "a record from the daemon cannot be read");
         if (strcmp(slice->model, far->model) != 0) {
-            snprintf(ret_error, CONTROL_ERROR_MAX,
-                     "the stream's model changes at seq %" PRIu64 "; replay ..%" PRIu64
-                     " and %" PRIu64 ".. apart",
-                     record.seq, record.seq - 1, record.seq);
+            rows_explain_change(far->rows, record.seq, ret_error);
             return -1;
         }
         if (far_take(far, &record, slice->end, ret_error) < 0)

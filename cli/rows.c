@@ -1,6 +1,7 @@
 /* rows.c - timesteps of selected tensors on their way into files. */
 #include "cli/rows.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,14 @@ int rows_put(struct rows *rows, uint64_t seq, int64_t ts_ns, char *ret_error)
 int rows_commit(struct rows *rows, char *ret_error)
 {
     return rows->sink ? sink_commit(rows->sink, ret_error) : 0;
+}
+
+void rows_explain_change(const struct rows *rows, uint64_t seq, char *ret_error)
+{
+    snprintf(ret_error, SINK_ERROR_MAX,
+             "the stream's model changes at seq %" PRIu64 "; replay %" PRIu64 "..%" PRIu64
+             " and %" PRIu64 ".. apart",
+             seq, rows->first_seq, rows->last_seq, seq);
 }
 
 void rows_close(struct rows *rows)

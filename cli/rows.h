@@ -24,6 +24,9 @@ int rows_open(struct rows *rows, char *ret_error);
 int rows_put(struct rows *rows, uint64_t seq, int64_t ts_ns, char *ret_error);
 int rows_commit(struct rows *rows, char *ret_error);
 
+/* The reason why rows cannot go on: from seq on they are another model's. */
+void rows_explain_change(const struct rows *rows, uint64_t seq, char *ret_error);
+
 /* What was not committed disappears. */
 void rows_close(struct rows *rows);
 

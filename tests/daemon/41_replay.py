@@ -327,7 +327,7 @@ def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
         for where in (journal, daemon.url("control")):
             same(replay("s", "20..20", where), run(first, data)[19:])
             error = replay("s", "15..25", where, check=1)
-            assert "model changes at seq 21" in error, error
+            assert "model changes at seq 21; replay 15..20 and 21.. apart" in error, error
 
 
 def test_other_model_when_given_then_old_frames_through_it_and_the_difference():
