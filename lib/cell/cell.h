@@ -172,7 +172,11 @@ enum cell_operator {
     CELL_POW,
     CELL_MAX,
     CELL_MIN,
-    CELL_PRELU /* a >= 0 ? a : a * b */
+    CELL_PRELU, /* a >= 0 ? a : a * b */
+    CELL_LESS,  /* a < b ? 1 : 0 */
+    CELL_EQUAL, /* a == b ? 1 : 0 */
+    CELL_KEEP,  /* a != 0 ? b : 0 */
+    CELL_N_OPERATORS
 };
 /* a or b: [n], copied, the constant operand; NULL: an input (both NULL: inputs 0 and 1).
  * Output: a op b. */

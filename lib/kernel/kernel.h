@@ -64,7 +64,10 @@ enum kernel_function {
     X(POW, pow)                                                                                    \
     X(MAX, max)                                                                                    \
     X(MIN, min)                                                                                    \
-    X(PRELU, prelu)
+    X(PRELU, prelu)                                                                                \
+    X(LESS, less)                                                                                  \
+    X(EQUAL, equal)                                                                                \
+    X(KEEP, keep)
 
 enum kernel_operator {
 #define KERNEL_OPERATOR(NAME, name) KERNEL_##NAME,

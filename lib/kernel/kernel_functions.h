@@ -296,6 +296,21 @@ INLINE vf op_prelu(vf a, vf b)
     return vf_select(vf_lt(a, vf_set1(0)), vf_mul(a, b), a);
 }
 
+INLINE vf op_less(vf a, vf b)
+{
+    return vf_keep(vf_lt(a, b), vf_set1(1));
+}
+
+INLINE vf op_equal(vf a, vf b)
+{
+    return vf_keep(vf_eq(a, b), vf_set1(1));
+}
+
+INLINE vf op_keep(vf a, vf b)
+{
+    return vf_select(vf_eq(a, vf_set1(0)), vf_set1(0), b);
+}
+
 INLINE vf op_pow(vf a, vf b)
 {
     float x[KERNEL_LANES], y[KERNEL_LANES];

@@ -92,9 +92,9 @@ int lower_table_find(struct lower *lower, const struct graph_node *node,
                      lower_operator **ret_operator);
 
 /* lower_move.c */
-lower_operator lower_move_identity, lower_move_dropout, lower_move_cast, lower_move_reshape,
-    lower_move_flatten, lower_move_transpose, lower_move_squeeze, lower_move_unsqueeze,
-    lower_move_concat, lower_move_expand, lower_move_tile;
+lower_operator lower_move_identity, lower_move_dropout, lower_move_cast, lower_move_cast_like,
+    lower_move_reshape, lower_move_flatten, lower_move_transpose, lower_move_squeeze,
+    lower_move_unsqueeze, lower_move_concat, lower_move_expand, lower_move_tile;
 
 /* lower_part.c */
 lower_operator lower_part_slice, lower_part_gather, lower_part_split;
@@ -105,17 +105,26 @@ lower_operator lower_shape_shape, lower_shape_size, lower_shape_constant, lower_
 
 /* lower_math.c */
 lower_operator lower_math_unary, lower_math_binary, lower_math_pow, lower_math_clip,
-    lower_math_reciprocal, lower_math_hard_swish, lower_math_mish, lower_math_gelu;
+    lower_math_reciprocal, lower_math_hard_swish, lower_math_mish, lower_math_gelu,
+    lower_math_swish, lower_math_celu;
 /* a op b, either constant or data: the work of lower_math_binary on values at hand. */
 int lower_math_combine(struct lower *lower, const struct graph_node *node, const char *op,
                        bool layer, const struct value *a, const struct value *b,
                        struct value *ret_value);
 
+/* A constant that is one number. */
+int lower_math_number(struct lower *lower, float number, struct value *ret_value);
+
+/* lower_compare.c */
+lower_operator lower_compare_two, lower_compare_not, lower_compare_where, lower_compare_sign,
+    lower_compare_shrink;
+
 /* lower_dense.c */
 lower_operator lower_dense_matmul, lower_dense_gemm, lower_dense_batch_norm;
 
 /* lower_reduce.c */
-lower_operator lower_reduce_axes, lower_reduce_softmax, lower_reduce_layer_norm;
+lower_operator lower_reduce_axes, lower_reduce_softmax, lower_reduce_layer_norm,
+    lower_reduce_rms_norm;
 
 /* lower_cell.c */
 lower_operator lower_cell_lstm, lower_cell_gru, lower_cell_rnn;

@@ -140,9 +140,9 @@ static const struct {
     const char *op;
     enum cell_operator operator;
 } lower_binaries[] = {
-    {"Add", CELL_ADD}, {"Sum", CELL_ADD}, {"Sub", CELL_SUB},
-    {"Mul", CELL_MUL}, {"Div", CELL_DIV}, {"Pow", CELL_POW},
-    {"Max", CELL_MAX}, {"Min", CELL_MIN}, {"PRelu", CELL_PRELU},
+    {"Add", CELL_ADD},     {"Sum", CELL_ADD},   {"Sub", CELL_SUB},     {"Mul", CELL_MUL},
+    {"Div", CELL_DIV},     {"Pow", CELL_POW},   {"Max", CELL_MAX},     {"Min", CELL_MIN},
+    {"PRelu", CELL_PRELU}, {"Less", CELL_LESS}, {"Equal", CELL_EQUAL}, {"Keep", CELL_KEEP},
 };
 
 /* Brings one operand to the shape of the result: a constant's numbers, or a slot. */
@@ -218,7 +218,7 @@ int lower_math_binary(struct lower *lower, const struct graph_node *node)
 
 /* ---- compositions ------------------------------------------------------------------------- */
 
-static int lower_number(struct lower *lower, float number, struct value *ret_value)
+int lower_math_number(struct lower *lower, float number, struct value *ret_value)
 {
     static const int64_t scalar[1];
     float *item;
@@ -266,7 +266,8 @@ int lower_math_reciprocal(struct lower *lower, const struct graph_node *node)
 {
     const struct value *x = lower_in(lower, node, 0);
     struct value one, to;
-    int err = x == NULL ? load_invalid(&lower->load, "has no input") : lower_number(lower, 1, &one);
+    int err =
+        x == NULL ? load_invalid(&lower->load, "has no input") : lower_math_number(lower, 1, &one);
     if (err == 0)
         err = lower_math_combine(lower, node, "Div", true, &one, x, &to);
     if (err == 0)
@@ -302,4 +303,39 @@ int lower_math_mish(struct lower *lower, const struct graph_node *node)
 {
     static const struct cell_activation tanh_of = {CELL_TANH, 0, 0};
     return lower_gated(lower, node, (struct cell_activation){CELL_SOFTPLUS, 0, 0}, &tanh_of);
+}
+
+/* x sigmoid(alpha x) */
+int lower_math_swish(struct lower *lower, const struct graph_node *node)
+{
+    static const struct cell_activation sigmoid = {CELL_SIGMOID, 0, 0};
+    float alpha = graph_attr_real(node, "alpha", 1);
+    struct cell_activation scale = {CELL_AFFINE, alpha, 0};
+    return alpha == 1 ? lower_gated(lower, node, sigmoid, NULL)
+                      : lower_gated(lower, node, scale, &sigmoid);
+}
+
+/* x >= 0 ? x : alpha (exp(x / alpha) - 1) = max(x, 0) + alpha elu(min(x, 0) / alpha) */
+int lower_math_celu(struct lower *lower, const struct graph_node *node)
+{
+    float alpha = graph_attr_real(node, "alpha", 1);
+    const struct cell_activation negative[] = {{CELL_CLIP, -INFINITY, 0},
+                                               {CELL_AFFINE, 1 / alpha, 0},
+                                               {CELL_ELU, 1, 0},
+                                               {CELL_AFFINE, alpha, 0}};
+    const struct value *x = lower_in(lower, node, 0);
+    struct value below, above, to;
+    if (x == NULL || !x->data || alpha == 0)
+        return load_refuse(&lower->load, "%s of a constant is not supported", node->op);
+    if (alpha == 1)
+        return lower_unary_as(lower, node, negative[2]);
+    below = *x;
+    int err = lower_apply(lower, node, x, (struct cell_activation){CELL_RELU, 0, 0}, false, &above);
+    for (size_t k = 0; err == 0 && k < sizeof negative / sizeof *negative; k++)
+        err = lower_apply(lower, node, &below, negative[k], false, &below);
+    if (err == 0)
+        err = lower_math_combine(lower, node, "Add", true, &above, &below, &to);
+    if (err == 0)
+        lower_out(lower, node, 0, &to);
+    return err;
 }

@@ -54,6 +54,23 @@ int lower_move_cast(struct lower *lower, const struct graph_node *node)
     return load_refuse(&lower->load, "casts to ONNX type %lld, which is not known", (long long)to);
 }
 
+/* To the type of another value: float, for all that is computed with. */
+int lower_move_cast_like(struct lower *lower, const struct graph_node *node)
+{
+    const struct value *x = lower_in(lower, node, 0), *like = lower_in(lower, node, 1);
+    struct value cast;
+    if (x == NULL || like == NULL)
+        return load_invalid(&lower->load, "needs two inputs");
+    cast = *x;
+    if (x->data && x->type != like->type && like->type != GRAPH_FLOAT)
+        return load_refuse(&lower->load, "rounds data: only float is computed with");
+    cast.type = like->type;
+    int err = x->data ? 0 : fold_cast(&lower->load, x, like->type, &cast);
+    if (err == 0)
+        lower_out(lower, node, 0, &cast);
+    return err;
+}
+
 /* ---- shapes ------------------------------------------------------------------------------- */
 
 static int lower_reshaped(struct lower *lower, const struct graph_node *node, size_t n_dims,

@@ -326,3 +326,45 @@ int lower_reduce_layer_norm(struct lower *lower, const struct graph_node *node)
         lower_out(lower, node, 0, &to);
     return err;
 }
+
+/* ---- RMSNormalization --------------------------------------------------------------------- */
+
+/* x / sqrt(mean(x x) + epsilon) * scale, over the axes from `axis` on. */
+int lower_reduce_rms_norm(struct lower *lower, const struct graph_node *node)
+{
+    const struct value *x = lower_in(lower, node, 0), *scale = lower_in(lower, node, 1);
+    struct value square, mean, small, to;
+    bool reduced[VALUE_AXES_MAX];
+    size_t first;
+    if (x == NULL || !x->data || scale == NULL)
+        return load_refuse(&lower->load, "%s of a constant is not supported", node->op);
+    int err = lower_axis(lower, graph_attr_int(node, "axis", -1), x->n_axes, &first);
+    size_t n = 1;
+    for (size_t axis = 0; err == 0 && axis < x->n_axes; axis++) {
+        reduced[axis] = axis >= first;
+        if (axis < first)
+            continue;
+        err = lower_check_axis(lower, x, axis, node->op);
+        n *= value_axis_items(x, axis);
+    }
+    if (err == 0)
+        err = lower_math_combine(lower, node, "Mul", false, x, x, &square);
+    if (err == 0)
+        err = lower_reduced_shape(lower, x, reduced, true, &mean);
+    if (err == 0)
+        err = lower_reduce_step(lower, node, &square, CELL_MEAN,
+                                (struct lower_middle){x->n / n, n, 1}, false, &mean);
+    if (err == 0)
+        err = lower_math_number(lower, graph_attr_real(node, "epsilon", 1e-5f), &small);
+    if (err == 0)
+        err = lower_math_combine(lower, node, "Add", false, &mean, &small, &mean);
+    if (err == 0)
+        err = lower_one_function(lower, node, CELL_SQRT, false, &mean);
+    if (err == 0)
+        err = lower_math_combine(lower, node, "Div", false, x, &mean, &to);
+    if (err == 0)
+        err = lower_math_combine(lower, node, "Mul", true, &to, scale, &to);
+    if (err == 0)
+        lower_out(lower, node, 0, &to);
+    return err;
+}

@@ -139,7 +139,7 @@ static int shapes_norm(struct shapes_parts *parts, struct cell **ret_cell)
 static int shapes_binary(struct shapes_parts *parts, struct cell **ret_cell)
 {
     size_t n = shapes_size(parts);
-    enum cell_operator operator=(enum cell_operator)(rig_random(&parts->seed) % (CELL_PRELU + 1));
+    enum cell_operator operator=(enum cell_operator)(rig_random(&parts->seed) % CELL_N_OPERATORS);
     return binary_new(n, operator, NULL, shapes_coin(parts) ? shapes_part(parts, n, 2) : NULL,
                       ret_cell);
 }

@@ -48,18 +48,20 @@ END_TEST
 
 static double truth_operator(enum cell_operator operator, double a, double b)
 {
-    const double results[] = {a + b,     a - b,      a * b,      a / b,
-                              pow(a, b), fmax(a, b), fmin(a, b), a >= 0 ? a : a * b};
+    const double results[CELL_N_OPERATORS] = {
+        a + b, a - b,  a * b,         a / b, pow(a, b), fmax(a, b), fmin(a, b), a >= 0 ? a : a * b,
+        a < b, a == b, a != 0 ? b : 0};
     return results[operator];
 }
 
 START_TEST(test_binary_when_stepped_then_operands_are_inputs_or_constants)
 {
     uint64_t seed = 1;
-    for (size_t n = 1; n <= 64; n++) {
-        enum cell_operator operator=(enum cell_operator)(n % 8);
+    for (size_t n = 1; n <= 6 * CELL_N_OPERATORS; n++) {
+        enum cell_operator operator=(enum cell_operator)(n % CELL_N_OPERATORS);
+        size_t which = n / CELL_N_OPERATORS % 3;
         float *constant = rig_floats(&seed, n, 2);
-        const float *a = n / 8 % 3 == 1 ? constant : NULL, *b = n / 8 % 3 == 2 ? constant : NULL;
+        const float *a = which == 1 ? constant : NULL, *b = which == 2 ? constant : NULL;
         struct cell *cell;
         ck_assert_int_eq(binary_new(n, operator, a, b, &cell), 0);
         ck_assert_uint_eq(cell->n_inputs, a == NULL && b == NULL ? 2 : 1);
@@ -79,6 +81,36 @@ START_TEST(test_binary_when_stepped_then_operands_are_inputs_or_constants)
         check_guard(&rig);
         rig_done(&rig);
         free(constant);
+    }
+}
+END_TEST
+
+START_TEST(test_binary_when_asked_then_answers_are_exact_and_what_is_not_kept_is_zero)
+{
+    static const float a[] = {1, 2, 3, 0, -0.0f, NAN, 1, INFINITY, -INFINITY, 0, 0, 2};
+    static const float b[] = {2, 2, 1, -0.0f, 0, 1, NAN, INFINITY, 1, NAN, INFINITY, NAN};
+    static const struct {
+        enum cell_operator operator;
+        float is[sizeof a / sizeof *a];
+    } rows[] = {
+        {CELL_LESS, {1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0}},
+        {CELL_EQUAL, {0, 1, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0}},
+        {CELL_KEEP, {2, 2, 1, 0, 0, 1, NAN, INFINITY, 1, 0, 0, NAN}},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        size_t n = sizeof a / sizeof *a;
+        struct cell *cell;
+        struct rig rig;
+        ck_assert_int_eq(binary_new(n, rows[row].operator, a, b, &cell), 0);
+        rig_init(&rig, cell, 1);
+        cell_step(cell, &rig.columns);
+        for (size_t i = 0; i < n; i++) {
+            float is = rig_out(&rig, 0, 0)[i], wanted = rows[row].is[i];
+            ck_assert_msg(isnan(wanted) ? isnan(is) : is == wanted, "%zu of %zu: %a", i, row,
+                          (double)is);
+        }
+        check_guard(&rig);
+        rig_done(&rig);
     }
 }
 END_TEST
@@ -271,6 +303,8 @@ int main(void)
     TCase *tcase = tcase_create("cells");
     tcase_add_test(tcase, test_unary_when_stepped_then_each_value_has_its_function);
     tcase_add_test(tcase, test_binary_when_stepped_then_operands_are_inputs_or_constants);
+    tcase_add_test(tcase,
+                   test_binary_when_asked_then_answers_are_exact_and_what_is_not_kept_is_zero);
     tcase_add_loop_test(tcase, test_reduce_when_stepped_then_it_goes_over_the_middle_axis, 0,
                         CELL_LOG_SOFTMAX + 1);
     tcase_add_test(tcase, test_norm_when_stepped_then_rows_have_their_mean_and_deviation);

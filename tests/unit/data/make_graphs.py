@@ -86,6 +86,34 @@ save("dropout", [n("Dropout", "x", "a"), n("Identity", "a", "b"),
 save("cast_input", [n("Cast", "x", "a", to=TensorProto.FLOAT), n("Neg", "a", "y")],
      inputs=[port("x", SEQ, TensorProto.DOUBLE)])
 
+# ---- what depends on the values ---------------------------------------------------------------
+
+save("where", [n("GreaterOrEqual", "x k", "g", "/ge"), n("Where", "g x low", "y")],
+     [f("k", 2), f("low", -7)], opset=16)
+save("where_softplus", [n("Greater", "x k", "g"), n("Softplus", "x", "s"), n("Where", "g x s", "y")],
+     [f("k", 20)], opset=16)
+save("where_constant", [n("Less", "x k", "g"), n("Where", "g a b", "y")],
+     [f("k", 3), f("a", [1, 2, 3, 4]), f("b", np.inf)], opset=16)
+save("where_mask", [n("Where", "m x b", "y")],
+     [numpy_helper.from_array(np.array([True, False, True, False]), "m"), f("b", 9)], opset=16)
+save("compare", [n("LessOrEqual", "x k", "a", "/le"), n("Equal", "x one", "b"), n("Not", "b", "c"),
+                 n("And", "a c", "d"), n("Less", "four x", "e"), n("Or", "d e", "g"),
+                 n("Cast", "g", "y", to=1)], [f("k", 3), f("one", 1), f("four", 4)], opset=16)
+save("compare_last", [TO_TIME, rnn("xt W R", "Y Yh"), n("Squeeze", "Y one", "y_t"),
+                      n("Gather", "y_t last", "h", axis=0), n("Greater", "h k", "g"),
+                      n("Where", "g h k", "y")], W2 + [i("last", -1), f("k", 4)], opset=16)
+save("sign", [n("Sub", "x two", "d"), n("Sign", "d", "y")], [f("two", 2)])
+save("shrink", [n("Shrink", "x", "a", lambd=2.0, bias=1.0), n("Sub", "x four", "b"),
+                n("Shrink", "b", "c", "/Shrink_1", lambd=1.5, bias=0.5),
+                n("ThresholdedRelu", "x", "d", alpha=2.0), n("Add", "a c", "e", "/Add_1"),
+                n("Add", "e d", "y", "/Add_2")], [f("four", 4)])
+save("swish", [n("Swish", "x", "y", alpha=2.0)], opset=24)
+save("celu", [n("Sub", "x three", "d"), n("Celu", "d", "y", alpha=2.0)], [f("three", 3)])
+save("cast_like", [n("CastLike", "two x", "k"), n("Mul", "x k", "a", "/scale/Mul"),
+                   n("CastLike", "a x", "y")], [i("two", 2)], opset=15)
+save("norm_rms", [n("RMSNormalization", "x scale", "y", "/norm/RMSNormalization", epsilon=0.5)],
+     [f("scale", [1, 1, 1, 2])], opset=23)
+
 # ---- shapes that are computed ----------------------------------------------------------------
 
 ROWS = [n("Shape", "x", "s"), n("Gather", "s i0", "b", axis=0), n("Gather", "s i1", "t", axis=0),
@@ -214,7 +242,7 @@ R["flip_static"] = ([n("Slice", "x s e a s", "f", "/pick"), n("Transpose", "f", 
 R["weights"] = ([rnn("x W R", "y", units=3)], W2)  # time-major: other guesses see no sequence
 R["second_last"] = (RNN2_SEQ[:-1] + [n("Gather", "y_t k", "y", "/pick", axis=0)], W2 + [i("k", -2)])
 R["sine"] = ([n("Sin", "x", "y", "/wave")], [])
-R["compare"] = ([n("Greater", "x k", "y", "/more")], [f("k", 0)])
+R["xor"] = ([n("Greater", "x k", "g"), n("Xor", "g g", "y", "/odd")], [f("k", 0)])
 R["mean_time"] = ([n("ReduceMean", "x", "y", "/pool", axes=[1])], [])
 R["softmax_time"] = ([n("Softmax", "x", "y", "/pool", axis=1)], [])
 R["mean_batch"] = ([n("ReduceMean", "x", "y", "/pool", axes=[0])], [])
