@@ -104,9 +104,9 @@ static bool replay_try(struct celltap_replay *replay, uint64_t position)
 }
 
 /* The newest snapshot before the range: a stream's seq rises from one snapshot to the next, so it is
- * found by halving, where a stream that is not there is one that is not yet there.  If it was born
- * between two snapshots, the first of them is where its first frame follows.  What fits neither (a
- * stream that has gone) is found by looking at all of them. */
+ * found by halving, where a stream that is not there is one that is not yet there.  That it was there
+ * once and had gone is found by looking at all those before.  If it was not, its first frame follows
+ * the last of them. */
 static void replay_find_snapshot(struct celltap_replay *replay,
                                  const struct celltap_journal_list *list)
 {
@@ -122,13 +122,16 @@ static void replay_find_snapshot(struct celltap_replay *replay,
     }
     if (low > first && replay_try(replay, list->snapshots[low - 1]))
         return;
-    if (low > first && low < list->n_snapshots) {
-        replay->start = list->snapshots[low - 1];
-        return;
-    }
-    for (size_t i = low; i-- > first;)
-        if (replay_try(replay, list->snapshots[i]))
+    size_t born = low; /* the oldest snapshot that has it, as far as is known */
+    for (size_t i = low; i-- > first;) {
+        enum replay_place place = replay_look(replay, list->snapshots[i]);
+        if (place == REPLAY_BEFORE && replay_try(replay, list->snapshots[i]))
             return;
+        if (place == REPLAY_NOT_BEFORE)
+            born = i;
+    }
+    if (born > first && born < list->n_snapshots)
+        replay->start = list->snapshots[born - 1];
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */

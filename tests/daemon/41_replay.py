@@ -330,6 +330,35 @@ def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
             assert "model changes at seq 21; replay 15..20 and 21.. apart" in error, error
 
 
+def test_stream_when_gone_and_come_again_then_both_lives_are_held():
+    daemon, journal = started(segment_bytes=4096)
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        models = daemon.config["models"]
+        data, network = values(30, 21), library.Network(D.MODEL)
+
+        def feed(stream, frames, seq=1):
+            n = daemon.status()["journal"]["snapshots"]
+            D.feed(req, [D.frame(stream, x, seq=seq + i) for i, x in enumerate(frames)])
+            daemon.control("snapshot")
+            D.wait_until(lambda: daemon.status()["journal"]["snapshots"] > n, "a snapshot")
+
+        def change(streams):
+            daemon.config["models"] = [dict(models[0], streams=streams)]
+            daemon.write(daemon.config)
+            assert daemon.control("reload").get("ok"), daemon.log()
+
+        feed("other", data)
+        feed("s", data[:20])
+        change(["other"])
+        feed("other", data, seq=31)
+        change(["*"])
+        feed("s", data, seq=101)
+        for where in (journal, daemon.url("control")):
+            same(replay("s", "..", where), run(network, data[:20]) + run(network, data))
+            same(replay("s", "5..9", where), run(network, data[:9])[4:])
+            same(replay("s", "105..", where), run(network, data)[4:])
+
+
 def test_other_model_when_given_then_old_frames_through_it_and_the_difference():
     daemon, journal = started(snapshot_every=10)
     with daemon, sp.Req(daemon.url("ack")) as req, tempfile.TemporaryDirectory() as folder:
