@@ -49,8 +49,8 @@ struct replay {
     celltap_replay *second;  /* owned; of --diff: with the other model */
     struct replay_far *far;  /* owned; NULL: the journal is read here */
     struct control *control; /* owned; of --scores: the same */
-    bool has_model;          /* a timestep has come */
-    uint64_t model_hash;     /* of the first one */
+    celltap_model *model;    /* ref: that of the first timestep, whose names the rows have */
+    uint64_t model_hash;     /* of the same; the journal's reader may have loaded it anew since */
     struct rows rows;
     struct replay_diff *diffs; /* owned, [rows.n] */
 };
@@ -157,6 +157,7 @@ static void replay_close(struct replay *replay)
     free(replay->diffs);
     celltap_replay_close(replay->past);
     celltap_replay_close(replay->second);
+    celltap_model_unref(replay->model);
     celltap_model_unref(replay->other);
 }
 
@@ -167,7 +168,7 @@ static int replay_begin(struct replay *replay, const struct celltap_replay_step 
                         char *ret_error)
 {
     const struct replay_options *options = replay->options;
-    replay->has_model = true;
+    replay->model = celltap_model_ref(step->model);
     replay->model_hash = step->model_hash;
     if (select_tensors(step->model, options->layers, options->tensors, &replay->rows.tensors,
                        &replay->rows.n, ret_error) < 0)
@@ -221,7 +222,7 @@ static int replay_step(struct replay *replay, const struct celltap_replay_step *
     struct celltap_replay_step other;
     struct rows *rows = &replay->rows;
     int code;
-    if (!replay->has_model && replay_begin(replay, step, ret_error) < 0)
+    if (!replay->model && replay_begin(replay, step, ret_error) < 0)
         return -1;
     if (step->model_hash != replay->model_hash) {
         rows_explain_change(rows, step->seq, ret_error);

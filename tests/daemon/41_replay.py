@@ -5,6 +5,7 @@ By seq and by time, from a running daemon's journal and from one at rest, across
 resets, ends of the daemon and a change of the model, in every kernel; what is not held any more is
 said; a wrong value would be noticed.
 """
+import json
 import os
 import random
 import struct
@@ -328,6 +329,26 @@ def test_model_when_changed_by_a_reload_then_each_epoch_with_its_own():
             same(replay("s", "20..20", where), run(first, data)[19:])
             error = replay("s", "15..25", where, check=1)
             assert "model changes at seq 21; replay 15..20 and 21.. apart" in error, error
+
+
+def test_lines_when_a_detector_has_changed_then_bear_the_layers_names():
+    daemon, journal = started()
+    with daemon, sp.Req(daemon.url("ack")) as req, tempfile.TemporaryDirectory() as folder:
+        model = daemon.config["models"][0]
+        for seq, warmup in ((1, 32), (41, 50), (101, 32)):
+            daemon.config["models"] = [dict(model, detector={"warmup": warmup})]
+            daemon.write(daemon.config)
+            assert daemon.control("reload").get("ok"), daemon.log()
+            D.feed(req, [D.frame("s", x, seq=seq + i) for i, x in enumerate(values(40, seq))])
+        lines = []
+        for where in (("--journal", journal), ("--control", daemon.url("control"))):
+            celltap.run("replay", "s", "..", "-o", folder, "--format", "jsonl", *where)
+            with open(os.path.join(folder, "activations.jsonl"), encoding="utf-8") as file:
+                lines.append([json.loads(line) for line in file])
+        cases.same(len(lines[0]), 120)
+        names = [layer["name"] for layer in daemon.control("model")["layers"]]
+        assert all(list(line["layers"]) == names for line in lines[0]), lines[0][-1]
+        cases.same(lines[0], lines[1])
 
 
 def test_stream_when_gone_and_come_again_then_both_lives_are_held():
