@@ -22,7 +22,8 @@
 #include "daemon/log.h"
 #include "daemon/sd.h"
 
-#define JOURNAL_HELD_MAX ((size_t)64 << 20) /* bytes in memory before frames must wait for a sync */
+#define JOURNAL_HELD_SYNC ((size_t)8 << 20)  /* bytes in memory that do not wait for the interval */
+#define JOURNAL_HELD_MAX  ((size_t)64 << 20) /* bytes in memory before frames must wait for a sync */
 
 /* ---- what the engine tells ---------------------------------------------------------------- */
 
@@ -191,7 +192,9 @@ static void journal_write(struct journal *journal)
         journal_fail(journal, error.text);
         return;
     }
-    if (journal->unsafe || journal->conf.sync == CONF_SYNC_ALWAYS)
+    size_t n_held_bytes = celltap_journal_writer_state(journal->writer).n_held_bytes;
+    if (journal->unsafe || journal->conf.sync == CONF_SYNC_ALWAYS ||
+        (n_held_bytes > JOURNAL_HELD_SYNC && !journal->syncing))
         journal_sync_now(journal);
     journal_recovered(journal);
     journal_answer(journal);

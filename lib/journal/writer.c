@@ -95,12 +95,11 @@ static int writer_make_room(struct celltap_journal_writer *writer, size_t n_byte
         room = WRITER_TAIL_BYTES;
     while (room < needed)
         room *= 2;
-    unsigned char *tail = alloc_new(room, 1);
+    /* Large ones are moved by the system page by page: no copy, and never both in memory. */
+    unsigned char *tail =
+        writer->tail != NULL ? alloc_resize(writer->tail, room) : alloc_new(room, 1);
     if (tail == NULL)
         return CELLTAP_ENOMEM;
-    if (writer->tail_bytes > 0)
-        memcpy(tail, writer->tail, writer->tail_bytes);
-    alloc_free(writer->tail);
     writer->tail = tail;
     writer->tail_room = room;
     return 0;
