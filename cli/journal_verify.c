@@ -125,17 +125,20 @@ static int verify_on_entry(void *arg, const struct celltap_journal_entry *entry)
     return verify_look_for(arg, entry->model_hash, entry->detector_hash, entry->stream, entry->seq);
 }
 
-static int verify_in_snapshot(struct verify_named *named, const celltap_snapshot *snapshot)
+/* Not 0: it has been said. */
+static int verify_in_snapshot(struct verify_named *named, celltap_snapshot *snapshot)
 {
     struct celltap_snapshot_stream stream;
+    struct celltap_journal_error error = {"out of memory"};
     char name[256];
-    size_t cursor = 0;
-    int code = 0;
-    while (code == 0 && celltap_snapshot_next(snapshot, &cursor, &stream) == 1) {
+    int code;
+    while ((code = celltap_snapshot_next(snapshot, &stream, &error)) == 1) {
         snprintf(name, sizeof name, "%.*s", (int)stream.name_bytes, stream.name);
         code = verify_look_for(named, stream.model_hash, stream.detector_hash, name, stream.seq);
+        if (code != 0)
+            break;
     }
-    return code;
+    return code == 0 ? 0 : verify_say(&error);
 }
 
 /* ---- snapshots ----------------------------------------------------------------------------- */
@@ -148,7 +151,7 @@ static size_t verify_snapshots(const struct celltap_journal_list *list, struct v
     for (size_t i = 0; i < list->n_snapshots; i++) {
         celltap_snapshot *snapshot;
         struct celltap_journal_error error;
-        if (celltap_snapshot_load(celltap_files_posix(), named->directory, list->snapshots[i],
+        if (celltap_snapshot_open(celltap_files_posix(), named->directory, list->snapshots[i],
                                   &snapshot, &error) != 0) {
             say_error("%s", error.text);
             n_bad++;
@@ -156,7 +159,7 @@ static size_t verify_snapshots(const struct celltap_journal_list *list, struct v
         }
         n_bad += verify_in_snapshot(named, snapshot) != 0;
         *ret_synced = celltap_snapshot_position(snapshot);
-        celltap_snapshot_free(snapshot);
+        celltap_snapshot_close(snapshot);
     }
     return n_bad;
 }

@@ -320,7 +320,7 @@ void journal_close(struct journal *journal)
 {
     if (journal == NULL)
         return;
-    celltap_snapshot_free(journal->snapshot);
+    journal_saving_free(journal);
     celltap_journal_writer_free(journal->writer);
     free(journal->waiting);
     free(journal->directory);

@@ -13,9 +13,10 @@
 
 enum journal_saving {
     JOURNAL_SAVE_NONE,
-    JOURNAL_SAVE_COPY, /* states are copied, a slice at a time */
-    JOURNAL_SAVE_SYNC, /* waits until the journal is as safe as the copy will be */
-    JOURNAL_SAVE_STORE /* is being written */
+    JOURNAL_SAVE_COPY,  /* states are copied, a slice at a time */
+    JOURNAL_SAVE_SYNC,  /* waits until the journal is as safe as the copy will be */
+    JOURNAL_SAVE_STORE, /* is being given its name */
+    JOURNAL_SAVE_DROP   /* given up; a slice of it is still being written */
 };
 
 struct journal_waiting {
@@ -50,23 +51,28 @@ struct journal {
     size_t first, n_waiting, n_room;
 
     enum journal_saving saving;
-    celltap_snapshot *snapshot; /* owned; NULL unless saving */
-    size_t next_stream;         /* the next to be copied */
-    uint64_t changed_at;        /* position of the last reload that changed streams' models */
-    uint64_t copied;            /* position when the last stream was copied */
+    celltap_snapshot_writer *snapshot; /* owned; NULL unless saving */
+    celltap_snapshot_slice *filling;   /* owned, as the snapshot */
+    celltap_snapshot_slice *full;      /* owned, as the snapshot: being written, or empty */
+    size_t next_stream;                /* the next to be copied */
+    uint64_t changed_at;    /* position of the last reload that changed streams' models */
+    uint64_t save_position; /* where a recovery from the snapshot will begin */
+    uint64_t copied;        /* position when the last stream was copied */
     uint64_t frames_then, began_ms;
     uint64_t saved; /* position of the newest whole snapshot */
     uint64_t saved_bytes, saved_frames;
     uint64_t n_snapshots;
-    uv_work_t store_work;
-    int store_code;
-    struct celltap_journal_error store_error;
+    uv_work_t save_work;
+    bool save_runs; /* one of libuv's threads has the snapshot and what is full */
+    int save_code;
+    struct celltap_journal_error save_error;
     uint64_t retain_bytes, retain_age_s;
     bool save_wanted, save_failed, finishing, finished, stopped;
 };
 
 void journal_sync_now(struct journal *journal); /* begins a sync if there is anything to sync */
 void journal_saving_synced(struct journal *journal);
+void journal_saving_free(struct journal *journal); /* what is being made; no thread may have it */
 
 /* Reads the journal into the engine; *ret_position, *ret_epoch: where it goes on. */
 int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *ret_epoch);

@@ -1,13 +1,21 @@
 /* journal_save.c - snapshots: states copied in slices, written beside the loop; old segments go.
  *
- *     NONE --due--> COPY --all streams--> SYNC --journal is as safe--> STORE --written--> NONE
+ *     NONE --due--> COPY --all streams--> SYNC --journal is as safe--> STORE --has its name--> NONE
+ *                    |
+ *                    |  the loop: streams --> filling <-- change places --> full --> file: a thread
+ *                    +--given up--> DROP --thread is done--> NONE
+ *
+ * There are two slices, so memory does not depend on how many streams there are.  The loop never
+ * waits: when both are full it goes on once one has been written.
  *
  * Each stream is copied between two turns, with the seq of its last frame, so that frames may go on
  * between the slices: a recovery begins where the copying did and leaves out what a stream has
  * already.  A stream with frames that wait for its warm-up is copied as it was before them, and the
- * recovery begins where the first of them is.  Before it is written the journal is synced as far as the states reach: a snapshot never
- * holds what the journal does not.  No memory, or a disk that does not take it: said once; it is
- * tried again with the next one that is due.  A reload gives up the one being made. */
+ * recovery begins where the first of them is.  Before the file gets its name the journal is synced as
+ * far as the states reach: a snapshot never holds what the journal does not.
+ *
+ * No memory, or a disk that does not take it: the file is taken away, which is said once; it is tried
+ * again with the next one that is due.  A reload gives up the one being made. */
 #include <stdio.h>
 
 #include "daemon/journal_priv.h"
@@ -36,7 +44,7 @@ static bool save_is_due(const struct journal *journal)
     uint64_t position = celltap_journal_writer_state(journal->writer).position;
     uint64_t n_bytes = position - journal->saved, n_frames = save_frames(journal);
     uint64_t pause_ms = journal->save_failed ? SAVE_RETRY_MS : SAVE_INTERVAL_MS;
-    if (journal->fault[0] != '\0' || position == journal->saved)
+    if (journal->fault[0] != '\0' || journal->finished || position == journal->saved)
         return false;
     /* Frames from before a reload, whose streams' models and seqs may be others by now. */
     if (save_position(journal) < journal->changed_at)
@@ -51,11 +59,22 @@ static bool save_is_due(const struct journal *journal)
            n_bytes / SAVE_SHARE >= journal->saved_bytes;
 }
 
+void journal_saving_free(struct journal *journal)
+{
+    celltap_snapshot_writer_free(journal->snapshot);
+    celltap_snapshot_slice_free(journal->filling);
+    celltap_snapshot_slice_free(journal->full);
+    journal->snapshot = NULL;
+    journal->filling = journal->full = NULL;
+    journal->saving = JOURNAL_SAVE_NONE;
+}
+
 static void save_give_up(struct journal *journal)
 {
-    celltap_snapshot_free(journal->snapshot);
-    journal->snapshot = NULL;
-    journal->saving = JOURNAL_SAVE_NONE;
+    if (journal->save_runs)
+        journal->saving = JOURNAL_SAVE_DROP;
+    else
+        journal_saving_free(journal);
 }
 
 static void save_fail(struct journal *journal, const char *text)
@@ -67,8 +86,77 @@ static void save_fail(struct journal *journal, const char *text)
     save_give_up(journal);
 }
 
+/* ---- beside the loop ---------------------------------------------------------------------- */
+
+static void save_run_write(uv_work_t *work)
+{
+    struct journal *journal = work->data;
+    journal->save_code =
+        celltap_snapshot_write(journal->snapshot, journal->full, &journal->save_error);
+}
+
+static void save_run_store(uv_work_t *work)
+{
+    struct journal *journal = work->data;
+    struct celltap_journal_error *error = &journal->save_error;
+    int code = celltap_snapshot_write(journal->snapshot, journal->full, error);
+    if (code == 0)
+        code = celltap_snapshot_store(journal->snapshot, error);
+    if (code == 0)
+        code = celltap_journal_retain(journal->files, journal->directory, journal->save_position,
+                                      journal->retain_bytes, journal->retain_age_s, error);
+    journal->save_code = code;
+}
+
+static void save_done(struct journal *journal)
+{
+    if (journal->save_failed)
+        log_line(LOG_LEVEL_NOTICE, "journal: snapshots are stored again");
+    journal->save_failed = false;
+    journal->saved = journal->save_position;
+    journal->saved_bytes = celltap_snapshot_writer_bytes(journal->snapshot);
+    journal->saved_frames = journal->frames_then;
+    journal->n_snapshots++;
+    journal_saving_free(journal);
+}
+
+static void save_after(uv_work_t *work, int status)
+{
+    struct journal *journal = work->data;
+    journal->save_runs = false;
+    if (journal->stopped)
+        return;
+    if (journal->saving == JOURNAL_SAVE_DROP)
+        journal_saving_free(journal);
+    else if (status != 0 || journal->save_code < 0)
+        save_fail(journal, status != 0 ? "the daemon is ending" : journal->save_error.text);
+    else if (journal->saving == JOURNAL_SAVE_STORE)
+        save_done(journal);
+    if (journal->finishing)
+        journal_finish(journal);
+    else
+        while (journal_work(journal))
+            ;
+}
+
+/* What is filled is full; true: a thread has it, and the next one is there to be filled. */
+static bool save_hand_over(struct journal *journal, uv_work_cb run)
+{
+    celltap_snapshot_slice *full = journal->filling;
+    if (journal->save_runs)
+        return false;
+    journal->filling = journal->full;
+    journal->full = full;
+    journal->save_work.data = journal;
+    journal->save_runs = uv_queue_work(journal->uv, &journal->save_work, run, save_after) == 0;
+    if (!journal->save_runs)
+        save_fail(journal, "out of memory");
+    return journal->save_runs;
+}
+
 /* ---- copying ------------------------------------------------------------------------------ */
 
+/* 1; 0: the slice is full; -1: no memory. */
 static int save_stream(struct journal *journal, const struct stream *stream)
 {
     const struct serving *serving = stream->serving;
@@ -97,28 +185,27 @@ static int save_stream(struct journal *journal, const struct stream *stream)
         entry.n_gaps = late->n_gaps;
         entry.reset_next = entry.born_next = entry.rewarm_next = false; /* they say it themselves */
     }
-    return celltap_snapshot_put(journal->snapshot, &entry, stream->state);
+    return celltap_snapshot_put(journal->filling, &entry, stream->state);
 }
 
-/* True: there is more. */
+/* Fills a slice; true: there is more to copy, and room for it. */
 static bool save_slice(struct journal *journal)
 {
     const struct streams *streams = engine_streams(journal->engine);
-    size_t before = celltap_snapshot_bytes(journal->snapshot);
-    while (journal->next_stream < streams->n) {
-        if (celltap_snapshot_bytes(journal->snapshot) - before >= SAVE_SLICE_BYTES)
-            return true;
-        if (save_stream(journal, streams->list[journal->next_stream]) != 0) {
-            save_fail(journal, "out of memory");
-            return false;
-        }
-        journal->next_stream++;
+    int code = 1;
+    while (code == 1 && journal->next_stream < streams->n) {
+        code = save_stream(journal, streams->list[journal->next_stream]);
+        journal->next_stream += code == 1;
     }
-    journal->copied = celltap_journal_writer_state(journal->writer).written;
+    if (code == 0)
+        return save_hand_over(journal, save_run_write);
+    if (code < 0) {
+        save_fail(journal, "out of memory");
+        return false;
+    }
+    journal->copied = celltap_journal_writer_state(journal->writer).position;
     journal->saving = JOURNAL_SAVE_SYNC;
     journal_saving_synced(journal);
-    if (journal->saving == JOURNAL_SAVE_SYNC)
-        journal_sync_now(journal);
     return false;
 }
 
@@ -127,7 +214,11 @@ static void save_begin(struct journal *journal)
     struct celltap_journal_writer_state state = celltap_journal_writer_state(journal->writer);
     journal->save_wanted = false;
     journal->began_ms = uv_now(journal->uv);
-    if (celltap_snapshot_new(save_position(journal), state.epoch, &journal->snapshot) != 0) {
+    journal->save_position = save_position(journal);
+    if (celltap_snapshot_slice_new(SAVE_SLICE_BYTES, &journal->filling) != 0 ||
+        celltap_snapshot_slice_new(SAVE_SLICE_BYTES, &journal->full) != 0 ||
+        celltap_snapshot_writer_new(journal->files, journal->directory, journal->save_position,
+                                    state.epoch, &journal->snapshot) != 0) {
         save_fail(journal, "out of memory");
         return;
     }
@@ -142,55 +233,27 @@ bool journal_work(struct journal *journal)
         return false;
     if (journal->saving == JOURNAL_SAVE_NONE && save_is_due(journal))
         save_begin(journal);
+    journal_saving_synced(journal);
     return journal->saving == JOURNAL_SAVE_COPY && save_slice(journal);
 }
 
-/* ---- storing ------------------------------------------------------------------------------ */
-
-static void save_run(uv_work_t *work)
-{
-    struct journal *journal = work->data;
-    struct celltap_journal_error *error = &journal->store_error;
-    journal->store_code =
-        celltap_snapshot_store(journal->snapshot, journal->files, journal->directory, error);
-    if (journal->store_code == 0)
-        journal->store_code = celltap_journal_retain(
-            journal->files, journal->directory, celltap_snapshot_position(journal->snapshot),
-            journal->retain_bytes, journal->retain_age_s, error);
-}
-
-static void save_after(uv_work_t *work, int status)
-{
-    struct journal *journal = work->data;
-    if (journal->stopped)
-        return;
-    if (status != 0 || journal->store_code < 0) {
-        save_fail(journal, status != 0 ? "the daemon is ending" : journal->store_error.text);
-        return;
-    }
-    if (journal->save_failed)
-        log_line(LOG_LEVEL_NOTICE, "journal: snapshots are stored again");
-    journal->save_failed = false;
-    journal->saved = celltap_snapshot_position(journal->snapshot);
-    journal->saved_bytes = celltap_snapshot_bytes(journal->snapshot);
-    journal->saved_frames = journal->frames_then;
-    journal->n_snapshots++;
-    save_give_up(journal);
-    if (journal->finishing)
-        journal_finish(journal);
-}
-
+/* All is copied, and the slices before the last are written: as soon as the journal is as safe as the
+ * states are new, the rest of the file and its name. */
 void journal_saving_synced(struct journal *journal)
 {
     struct celltap_journal_writer_state state = celltap_journal_writer_state(journal->writer);
-    if (journal->saving != JOURNAL_SAVE_SYNC || (state.to_sync && state.synced < journal->copied))
+    if (journal->saving != JOURNAL_SAVE_SYNC || journal->save_runs)
         return;
-    journal->saving = JOURNAL_SAVE_STORE;
+    if (state.to_sync && state.synced < journal->copied) {
+        /* With a fault the disk is tried again from elsewhere. */
+        if (journal->fault[0] == '\0' && !journal->syncing)
+            journal_sync_now(journal);
+        return;
+    }
     journal->retain_bytes = journal->conf.retain_bytes;
     journal->retain_age_s = journal->conf.retain_age_ms / 1000;
-    journal->store_work.data = journal;
-    if (uv_queue_work(journal->uv, &journal->store_work, save_run, save_after) != 0)
-        save_fail(journal, "out of memory");
+    if (save_hand_over(journal, save_run_store))
+        journal->saving = JOURNAL_SAVE_STORE;
 }
 
 /* ---- on request --------------------------------------------------------------------------- */

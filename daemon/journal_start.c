@@ -106,6 +106,14 @@ static int start_keep_models(struct journal *journal)
     return 0;
 }
 
+/* What an end has left half written is of no use; that it stays is no reason not to start. */
+static void start_tidy(const struct journal *journal)
+{
+    struct celltap_journal_error error;
+    if (celltap_journal_tidy(journal->files, journal->directory, &error) != 0)
+        log_line(LOG_LEVEL_WARNING, "journal: %s", error.text);
+}
+
 /* ---- what is there ------------------------------------------------------------------------ */
 
 /* The newest whole snapshot: NULL if there is none. */
@@ -115,7 +123,7 @@ static celltap_snapshot *start_find_snapshot(const struct journal *journal,
     celltap_snapshot *snapshot;
     struct celltap_journal_error error;
     for (size_t i = list->n_snapshots; i-- > 0;) {
-        if (celltap_snapshot_load(journal->files, journal->directory, list->snapshots[i], &snapshot,
+        if (celltap_snapshot_open(journal->files, journal->directory, list->snapshots[i], &snapshot,
                                   &error) == 0)
             return snapshot;
         log_line(LOG_LEVEL_WARNING, "journal: %s; an older one is taken", error.text);
@@ -227,16 +235,20 @@ static size_t start_n_channels(const struct journal *journal,
     return n;
 }
 
-static int start_load_states(struct journal *journal, const celltap_snapshot *snapshot,
+static int start_load_states(struct journal *journal, celltap_snapshot *snapshot,
                              const struct engine_detectors *detectors)
 {
     struct celltap_snapshot_stream stream;
-    size_t cursor = 0;
-    while (celltap_snapshot_next(snapshot, &cursor, &stream) == 1)
+    struct celltap_journal_error error = {"out of memory"};
+    int code;
+    while ((code = celltap_snapshot_next(snapshot, &stream, &error)) == 1)
         if (engine_restore_stream(journal->engine, &stream,
                                   start_n_channels(journal, &stream, detectors), detectors) < 0)
-            return -1;
-    return 0;
+            break;
+    if (code == 0)
+        return 0;
+    log_line(LOG_LEVEL_ERR, "journal: %s", error.text);
+    return -1;
 }
 
 static int start_step_record(struct journal *journal, celltap_journal_reader *reader,
@@ -283,7 +295,7 @@ static int start_replay(struct journal *journal, uint64_t position,
     return code == 0 ? 0 : -1;
 }
 
-static int start_restore(struct journal *journal, const celltap_snapshot *snapshot,
+static int start_restore(struct journal *journal, celltap_snapshot *snapshot,
                          const struct celltap_journal_check *check,
                          const struct engine_detectors *detectors)
 {
@@ -295,10 +307,8 @@ static int start_restore(struct journal *journal, const celltap_snapshot *snapsh
                  journal->directory);
         return -1;
     }
-    if (snapshot != NULL && start_load_states(journal, snapshot, detectors) != 0) {
-        log_line(LOG_LEVEL_ERR, "journal: out of memory");
+    if (snapshot != NULL && start_load_states(journal, snapshot, detectors) != 0)
         return -1;
-    }
     if (check->n_segments > 0 &&
         start_replay(journal, snapshot != NULL ? celltap_snapshot_position(snapshot) : 0,
                      detectors) != 0)
@@ -319,6 +329,7 @@ int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *r
     struct celltap_journal_list list;
     struct celltap_journal_error error;
     struct celltap_journal_check check = {0};
+    start_tidy(journal);
     if (celltap_journal_list(journal->files, journal->directory, &list, &error) != 0) {
         log_line(LOG_LEVEL_ERR, "journal: %s", error.text);
         return -1;
@@ -337,7 +348,7 @@ int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *r
     *ret_epoch = check.epoch;
     if (snapshot != NULL)
         journal->saved_bytes = celltap_snapshot_bytes(snapshot);
-    celltap_snapshot_free(snapshot);
+    celltap_snapshot_close(snapshot);
     return code;
 }
 

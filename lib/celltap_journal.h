@@ -8,9 +8,8 @@
  * A position is a byte's place in the journal since it began, over all segments; a segment is named
  * by its first.  All files are reached through a celltap_files, so that a test can be the disk.
  *
- * Threads: an object is used by one thread at a time; celltap_journal_sync_run and
- * celltap_snapshot_store may run beside the thread that writes.  Reading needs no lock, also while
- * another process writes. */
+ * Threads: an object is used by one thread at a time; celltap_journal_sync_run may run beside the
+ * thread that writes.  Reading needs no lock, also while another process writes. */
 #ifndef CELLTAP_JOURNAL_H
 #define CELLTAP_JOURNAL_H
 
@@ -63,6 +62,11 @@ CELLTAP_API int celltap_journal_list(const struct celltap_files *files, const ch
                                      struct celltap_journal_list *ret_list,
                                      struct celltap_journal_error *reterr);
 CELLTAP_API void celltap_journal_list_done(struct celltap_journal_list *list);
+
+/* Unlinks the snapshots, models and detectors that were being written, beside their places, when a
+ * process ended.  Nobody may be writing there.  CELLTAP_EIO, _ENOMEM. */
+CELLTAP_API int celltap_journal_tidy(const struct celltap_files *files, const char *directory,
+                                     struct celltap_journal_error *reterr);
 
 enum celltap_journal_health {
     CELLTAP_JOURNAL_WHOLE,
@@ -316,8 +320,6 @@ CELLTAP_API uint64_t celltap_journal_reader_end(const celltap_journal_reader *re
 
 /* ---- snapshots ---------------------------------------------------------------------------- */
 
-typedef struct celltap_snapshot celltap_snapshot;
-
 struct celltap_snapshot_stream {
     const char *name; /* name_bytes long */
     size_t name_bytes;
@@ -333,33 +335,55 @@ struct celltap_snapshot_stream {
     const unsigned char *state; /* as celltap_stream_save wrote it */
 };
 
-/* As of a position: whoever loads it goes on with the records from there, leaving out the frames
- * whose seq a stream has already. */
-CELLTAP_API int celltap_snapshot_new(uint64_t position, uint64_t epoch,
-                                     celltap_snapshot **ret_snapshot);
-CELLTAP_API void celltap_snapshot_free(celltap_snapshot *snapshot); /* NULL is fine */
+/* Streams in memory on their way into a snapshot; with two of them one is filled while another thread
+ * writes the other.  n_bytes: its room, which one stream that needs more makes larger. */
+typedef struct celltap_snapshot_slice celltap_snapshot_slice;
+CELLTAP_API int celltap_snapshot_slice_new(size_t n_bytes, celltap_snapshot_slice **ret_slice);
+CELLTAP_API void celltap_snapshot_slice_free(celltap_snapshot_slice *slice); /* NULL is fine */
 
-/* Adds a stream; its state is saved in place.  CELLTAP_ENOMEM. */
-CELLTAP_API int celltap_snapshot_put(celltap_snapshot *snapshot,
+/* Adds a stream; its state is saved in place: 1; 0: the slice is full, and as it was.
+ * CELLTAP_ENOMEM. */
+CELLTAP_API int celltap_snapshot_put(celltap_snapshot_slice *slice,
                                      const struct celltap_snapshot_stream *stream,
                                      const celltap_stream *state);
-CELLTAP_API size_t celltap_snapshot_bytes(const celltap_snapshot *snapshot);
 
-/* Writes it beside its place and renames it there.  Any thread. */
-CELLTAP_API int celltap_snapshot_store(celltap_snapshot *snapshot,
-                                       const struct celltap_files *files, const char *directory,
+/* A snapshot as of a position: whoever reads it goes on with the records from there, leaving out the
+ * frames whose seq a stream has already.  Touches no file yet.  CELLTAP_EINVAL, _ENOMEM. */
+typedef struct celltap_snapshot_writer celltap_snapshot_writer;
+CELLTAP_API int celltap_snapshot_writer_new(const struct celltap_files *files,
+                                            const char *directory, uint64_t position,
+                                            uint64_t epoch, celltap_snapshot_writer **ret_writer);
+
+/* What was not stored is taken away again.  NULL is fine. */
+CELLTAP_API void celltap_snapshot_writer_free(celltap_snapshot_writer *writer);
+
+/* Writes a slice, which is empty then, behind those before it, to a file beside the snapshot's place.
+ * CELLTAP_EIO: that file has gone; there is nothing left to do but to free the writer. */
+CELLTAP_API int celltap_snapshot_write(celltap_snapshot_writer *writer,
+                                       celltap_snapshot_slice *slice,
                                        struct celltap_journal_error *reterr);
 
-/* CELLTAP_EDAMAGED: it is not whole. */
-CELLTAP_API int celltap_snapshot_load(const struct celltap_files *files, const char *directory,
+/* Syncs what was written and renames it to its place.  CELLTAP_EIO, as above. */
+CELLTAP_API int celltap_snapshot_store(celltap_snapshot_writer *writer,
+                                       struct celltap_journal_error *reterr);
+CELLTAP_API uint64_t celltap_snapshot_writer_bytes(const celltap_snapshot_writer *writer);
+
+/* Looks at every byte, then reads a part at a time: memory is that of a part, or of the largest
+ * stream.  CELLTAP_EDAMAGED: it is not whole.  CELLTAP_EGONE, _EIO, _ENOMEM. */
+typedef struct celltap_snapshot celltap_snapshot;
+CELLTAP_API int celltap_snapshot_open(const struct celltap_files *files, const char *directory,
                                       uint64_t position, celltap_snapshot **ret_snapshot,
                                       struct celltap_journal_error *reterr);
+CELLTAP_API void celltap_snapshot_close(celltap_snapshot *snapshot); /* NULL is fine */
 CELLTAP_API uint64_t celltap_snapshot_position(const celltap_snapshot *snapshot);
 CELLTAP_API uint64_t celltap_snapshot_epoch(const celltap_snapshot *snapshot);
+CELLTAP_API uint64_t celltap_snapshot_bytes(const celltap_snapshot *snapshot);
 
-/* The stream at *cursor (start with 0), which moves behind it: 1, 0. */
-CELLTAP_API int celltap_snapshot_next(const celltap_snapshot *snapshot, size_t *cursor,
-                                      struct celltap_snapshot_stream *ret_stream);
+/* The next stream, until the next call: 1; 0: that was the last.  CELLTAP_EIO, _ENOMEM, and
+ * CELLTAP_EDAMAGED: it has changed since it was opened. */
+CELLTAP_API int celltap_snapshot_next(celltap_snapshot *snapshot,
+                                      struct celltap_snapshot_stream *ret_stream,
+                                      struct celltap_journal_error *reterr);
 
 /* ---- replay ------------------------------------------------------------------------------- */
 

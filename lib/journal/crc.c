@@ -94,3 +94,34 @@ uint32_t crc(uint32_t before, const void *bytes, size_t n_bytes)
 #endif
     return crc_plain(before, bytes, n_bytes);
 }
+
+/* ---- joining ------------------------------------------------------------------------------ */
+
+#define CRC_POLYNOMIAL 0x82f63b78u
+#define CRC_ONE        0x80000000u /* the polynomial 1: reflected, the highest bit is x^0 */
+#define CRC_X8         0x00800000u /* x^8: a byte further */
+
+/* The product of two polynomials modulo that of the CRC. */
+static uint32_t crc_times(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = CRC_ONE; bit != 0; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = b >> 1 ^ (b & 1 ? CRC_POLYNOMIAL : 0);
+    }
+    return product;
+}
+
+/* The first piece is n bytes further in front: times x^(8 n), by squaring.  What the CRC is begun and
+ * ended with cancels out, as in zlib's crc32_combine. */
+uint32_t crc_join(uint32_t first, uint32_t second, uint64_t n_second_bytes)
+{
+    uint32_t shift = CRC_ONE, power = CRC_X8;
+    for (uint64_t n = n_second_bytes; n > 0; n >>= 1) {
+        if (n & 1)
+            shift = crc_times(shift, power);
+        power = crc_times(power, power);
+    }
+    return crc_times(first, shift) ^ second;
+}

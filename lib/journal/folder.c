@@ -150,26 +150,71 @@ int folder_read(const struct celltap_files *files, const char *path, unsigned ch
     return 0;
 }
 
+int folder_begin(const struct celltap_files *files, const char *path, struct folder_file *ret_file,
+                 struct celltap_journal_error *reterr)
+{
+    ret_file->files = files;
+    snprintf(ret_file->path, sizeof ret_file->path, "%s", path);
+    snprintf(ret_file->beside, sizeof ret_file->beside, "%s" FOLDER_BESIDE, path);
+    ret_file->file = files->open(files->arg, ret_file->beside, true);
+    return ret_file->file >= 0
+               ? 0
+               : folder_fail(reterr, CELLTAP_EIO, ret_file->file, "%s", ret_file->beside);
+}
+
+void folder_drop(struct folder_file *file)
+{
+    if (file->file < 0)
+        return;
+    file->files->close(file->files->arg, file->file);
+    file->files->unlink(file->files->arg, file->beside);
+    file->file = -1;
+}
+
+/* 0, or the file is taken away. */
+static int folder_done(struct folder_file *file, int code, struct celltap_journal_error *reterr)
+{
+    if (code == 0)
+        return 0;
+    folder_drop(file);
+    return folder_fail(reterr, CELLTAP_EIO, code, "%s", file->beside);
+}
+
+int folder_write(struct folder_file *file, const void *bytes, size_t n_bytes, uint64_t at,
+                 struct celltap_journal_error *reterr)
+{
+    const struct celltap_files *files = file->files;
+    return folder_done(file, files->write(files->arg, file->file, bytes, n_bytes, at), reterr);
+}
+
+int folder_sync(struct folder_file *file, struct celltap_journal_error *reterr)
+{
+    return folder_done(file, file->files->sync(file->files->arg, file->file), reterr);
+}
+
+int folder_finish(struct folder_file *file, const char *directory,
+                  struct celltap_journal_error *reterr)
+{
+    const struct celltap_files *files = file->files;
+    int code = folder_sync(file, reterr);
+    if (code == 0)
+        code = folder_done(file, files->rename(files->arg, file->beside, file->path), reterr);
+    if (code != 0)
+        return code;
+    files->close(files->arg, file->file);
+    file->file = -1;
+    code = files->sync_dir(files->arg, directory);
+    return code == 0 ? 0 : folder_fail(reterr, CELLTAP_EIO, code, "%s", directory);
+}
+
 int folder_store(const struct celltap_files *files, const char *directory, const char *path,
                  const void *bytes, size_t n_bytes, struct celltap_journal_error *reterr)
 {
-    char beside[FOLDER_PATH_MAX + 8];
-    snprintf(beside, sizeof beside, "%s.new", path);
-    int file = files->open(files->arg, beside, true);
-    if (file < 0)
-        return folder_fail(reterr, CELLTAP_EIO, file, "%s", beside);
-    int code = files->write(files->arg, file, bytes, n_bytes, 0);
+    struct folder_file file;
+    int code = folder_begin(files, path, &file, reterr);
     if (code == 0)
-        code = files->sync(files->arg, file);
-    files->close(files->arg, file);
-    if (code == 0)
-        code = files->rename(files->arg, beside, path);
-    if (code != 0) {
-        files->unlink(files->arg, beside);
-        return folder_fail(reterr, CELLTAP_EIO, code, "%s", beside);
-    }
-    code = files->sync_dir(files->arg, directory);
-    return code == 0 ? 0 : folder_fail(reterr, CELLTAP_EIO, code, "%s", directory);
+        code = folder_write(&file, bytes, n_bytes, 0, reterr);
+    return code == 0 ? folder_finish(&file, directory, reterr) : code;
 }
 
 int folder_keep(const struct celltap_files *files, const char *directory, uint64_t hash,
@@ -188,4 +233,24 @@ int folder_keep(const struct celltap_files *files, const char *directory, uint64
             return 0;
     }
     return folder_store(files, directory, path, bytes, n_bytes, reterr);
+}
+
+int celltap_journal_tidy(const struct celltap_files *files, const char *directory,
+                         struct celltap_journal_error *reterr)
+{
+    static const char *const kinds[] = {FOLDER_SNAPSHOT FOLDER_BESIDE, FOLDER_MODEL FOLDER_BESIDE,
+                                        FOLDER_DETECTOR FOLDER_BESIDE};
+    char path[FOLDER_PATH_MAX];
+    int code = 0;
+    for (size_t k = 0; code == 0 && k < sizeof kinds / sizeof kinds[0]; k++) {
+        uint64_t *numbers;
+        size_t n;
+        code = folder_list(files, directory, kinds[k], &numbers, &n, reterr);
+        if (code != 0)
+            return code;
+        for (size_t i = 0; code == 0 && i < n; i++)
+            code = files->unlink(files->arg, folder_path(path, directory, numbers[i], kinds[k]));
+        alloc_free(numbers);
+    }
+    return code == 0 ? 0 : folder_fail(reterr, CELLTAP_EIO, code, "%s", path);
 }

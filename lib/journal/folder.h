@@ -14,6 +14,7 @@
 #define FOLDER_SNAPSHOT "snap"
 #define FOLDER_MODEL    "onnx"
 #define FOLDER_DETECTOR "detector"
+#define FOLDER_BESIDE   ".new" /* behind the name of a file that is being written */
 
 /* "DIR/0123456789abcdef.KIND".  Returns ret_path [FOLDER_PATH_MAX]. */
 char *folder_path(char *ret_path, const char *directory, uint64_t number, const char *kind);
@@ -30,7 +31,23 @@ int folder_list(const struct celltap_files *files, const char *directory, const 
 int folder_read(const struct celltap_files *files, const char *path, unsigned char **ret_bytes,
                 size_t *ret_n_bytes, struct celltap_journal_error *reterr);
 
-/* Writes a file beside its place, syncs it, renames it there, syncs the directory. */
+/* A file that is written beside its place until it is whole.  What fails takes it away again. */
+struct folder_file {
+    const struct celltap_files *files; /* borrowed */
+    int file;                          /* -1: none */
+    char path[FOLDER_PATH_MAX], beside[FOLDER_PATH_MAX + sizeof FOLDER_BESIDE];
+};
+int folder_begin(const struct celltap_files *files, const char *path, struct folder_file *ret_file,
+                 struct celltap_journal_error *reterr);
+int folder_write(struct folder_file *file, const void *bytes, size_t n_bytes, uint64_t at,
+                 struct celltap_journal_error *reterr);
+int folder_sync(struct folder_file *file, struct celltap_journal_error *reterr);
+/* Syncs it, renames it to its place, syncs the directory. */
+int folder_finish(struct folder_file *file, const char *directory,
+                  struct celltap_journal_error *reterr);
+void folder_drop(struct folder_file *file); /* also one that is finished */
+
+/* All of that at once. */
 int folder_store(const struct celltap_files *files, const char *directory, const char *path,
                  const void *bytes, size_t n_bytes, struct celltap_journal_error *reterr);
 

@@ -27,7 +27,7 @@ struct reader_stream {
     size_t n_values;
     void *tag;
     uint16_t name_bytes;
-    char name[256];
+    char name[]; /* NUL behind */
 };
 
 struct celltap_journal_reader {
@@ -187,7 +187,7 @@ static int reader_define(struct celltap_journal_reader *reader, const unsigned c
 {
     struct reader_stream *stream = NULL;
     if (reader_make_stream_room(reader) == 0)
-        stream = alloc_new(1, sizeof *stream);
+        stream = alloc_new(1, sizeof *stream + at[12] + 1);
     if (stream == NULL)
         return CELLTAP_ENOMEM;
     stream->model_hash = le_get64(at);

@@ -13,7 +13,7 @@
  * changed, its states go on.  Another model is watched as the stream's own was, if it can be, so that
  * it gets its inputs in the same way: scaled, and with a clock.
  *
- * Memory is that of one record, one snapshot, one model; however long the range. */
+ * Memory is that of one record, a part of one snapshot, one model; however long the range. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,11 +41,11 @@ enum replay_place { REPLAY_ABSENT, REPLAY_BEFORE, REPLAY_NOT_BEFORE };
 
 /* Where the stream stands in a snapshot. */
 static enum replay_place replay_find_stream(const struct celltap_replay *replay,
-                                            const celltap_snapshot *snapshot,
+                                            celltap_snapshot *snapshot,
                                             struct celltap_snapshot_stream *ret_stream)
 {
-    size_t cursor = 0, n = strlen(replay->name);
-    while (celltap_snapshot_next(snapshot, &cursor, ret_stream) == 1)
+    size_t n = strlen(replay->name);
+    while (celltap_snapshot_next(snapshot, ret_stream, NULL) == 1)
         if (ret_stream->name_bytes == n && memcmp(ret_stream->name, replay->name, n) == 0)
             return ret_stream->n_frames == 0 ? REPLAY_ABSENT
                    : replay_is_before(replay, ret_stream->seq, ret_stream->ts_ns)
@@ -54,7 +54,7 @@ static enum replay_place replay_find_stream(const struct celltap_replay *replay,
     return REPLAY_ABSENT;
 }
 
-static int replay_take_states(struct celltap_replay *replay, const celltap_snapshot *snapshot,
+static int replay_take_states(struct celltap_replay *replay, celltap_snapshot *snapshot,
                               struct celltap_journal_error *reterr)
 {
     struct celltap_snapshot_stream stream;
@@ -80,22 +80,22 @@ static enum replay_place replay_look(struct celltap_replay *replay, uint64_t pos
 {
     celltap_snapshot *snapshot;
     struct celltap_snapshot_stream stream;
-    if (celltap_snapshot_load(replay->files, replay->directory, position, &snapshot, NULL) != 0)
+    if (celltap_snapshot_open(replay->files, replay->directory, position, &snapshot, NULL) != 0)
         return REPLAY_ABSENT;
     enum replay_place place = replay_find_stream(replay, snapshot, &stream);
     if (place == REPLAY_NOT_BEFORE)
         replay->held_from = stream.seq + 1;
-    celltap_snapshot_free(snapshot);
+    celltap_snapshot_close(snapshot);
     return place;
 }
 
 static bool replay_try(struct celltap_replay *replay, uint64_t position)
 {
     celltap_snapshot *snapshot;
-    if (celltap_snapshot_load(replay->files, replay->directory, position, &snapshot, NULL) != 0)
+    if (celltap_snapshot_open(replay->files, replay->directory, position, &snapshot, NULL) != 0)
         return false;
     int code = replay_take_states(replay, snapshot, NULL);
-    celltap_snapshot_free(snapshot);
+    celltap_snapshot_close(snapshot);
     if (code == 0)
         return true;
     replay_model_drop(replay);

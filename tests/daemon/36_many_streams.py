@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """36_many_streams.py - this proves that streams cost their states and little more, and no time.
 
-A frame costs about the same among 50,000 streams as among 100; an idle stream takes few bytes.
+A frame costs about the same among 50,000 streams as among 100; an idle stream takes few bytes; a
+snapshot of all of them, and a start from it, take no second copy of their states.
 """
 import os
 import struct
@@ -13,6 +14,8 @@ import daemon as D
 import sp
 
 N_STREAMS = 50000
+N_SAVED = 20000
+SPARE_BYTES = 6 << 20  # of slices, windows, frames on their way: what does not grow with the streams
 
 
 def cpu_s(daemon):
@@ -21,8 +24,13 @@ def cpu_s(daemon):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def feed_all(req, n_streams, n_frames):
-    values = struct.pack("<3f", 1, 2, 3)
+def peak_bytes(daemon):
+    with open("/proc/%d/status" % daemon.process.pid, encoding="ascii") as file:
+        return [int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM:")][0]
+
+
+def feed_all(req, n_streams, n_frames, values=(1, 2, 3)):
+    values = struct.pack("<%df" % len(values), *values)
     for at in range(0, n_frames, 1000):
         reply = D.feed(req, [D.frame("plant/%d" % ((at + i) % n_streams), values)
                              for i in range(1000)])
@@ -46,6 +54,33 @@ def test_streams_when_50000_then_small_and_no_slower():
               (per_stream, few, N_STREAMS, many, N_STREAMS))
         assert per_stream < 1024 * D.SLOW, per_stream  # its states: 4 tensors padded to 64 bytes
         assert many < 3 * few + 0.1, (few, many)
+
+
+def test_snapshot_when_of_20000_streams_then_no_second_copy_of_the_states():
+    with D.Daemon(start=False) as daemon:
+        daemon.write(daemon.default(taps=[], journal={"snapshot_every": 10**9}, models=[{
+            "name": "m", "file": os.path.join(D.ROOT, "config/demo/demo.onnx"), "streams": ["*"]}]))
+        daemon.start()
+        with sp.Req(daemon.url("ack")) as req:
+            feed_all(req, N_SAVED, N_SAVED, (1,))
+        before = daemon.rss_bytes()
+        daemon.control("snapshot")
+        D.wait_until(lambda: daemon.status()["journal"]["snapshots"] == 1, "a snapshot")
+        saving = peak_bytes(daemon) - before
+        folder = os.path.join(daemon.directory, "journal")
+        saved, = [os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
+                  if name.endswith(".snap")]
+        daemon.process.kill()
+        daemon.process.wait()
+        daemon.notify.close()
+        daemon.start()
+        cases.same(daemon.status()["streams"], N_SAVED)
+        loading = peak_bytes(daemon) - daemon.rss_bytes()
+        print("a snapshot of %.1f MiB: %.1f MiB to make it, %.1f MiB to start from it" %
+              (saved / 2**20, saving / 2**20, loading / 2**20))
+        assert saved > 2 * SPARE_BYTES, saved
+        assert saving < SPARE_BYTES * D.SLOW, saving
+        assert loading < SPARE_BYTES * D.SLOW, loading
 
 
 cases.run(globals())

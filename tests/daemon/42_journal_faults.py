@@ -3,10 +3,12 @@
 
 Disk full, failing, read-only: replies stop, PULL waits, taps go on with what is in, status and
 systemd hear why, and it goes on by itself.  A damaged journal stops the start with segment, offset
-and the command that cuts it; a torn end is cut and said.
+and the command that cuts it; a torn end is cut and said.  Snapshots that cannot be written, are given
+up, or were being written when the daemon was killed cost nothing and leave nothing.
 """
 import errno
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -46,6 +48,11 @@ def started(environment=None, **journal):
     daemon.write(daemon.config)
     daemon.start()
     return daemon, os.path.join(daemon.directory, "journal")
+
+
+def beside(journal):
+    """What is being written there, or was."""
+    return [name for name in os.listdir(journal) if name.endswith(".new")]
 
 
 def status_of(daemon):
@@ -228,6 +235,120 @@ def test_snapshot_when_not_whole_then_an_older_one():
         daemon.wait_log("an older one is taken")
         stream, = daemon.control("streams")["streams"]
         cases.same((stream["seq"], stream["frames"]), (12, 12))
+
+
+# ---- snapshots that do not come about ---------------------------------------------------------------
+
+STREAMS = ["%s/%d" % (first, i) for i in range(1500) for first in "ab"]
+
+
+def with_large_states():
+    """Snapshots of more than two slices: as long as the first cannot be written, it goes no further."""
+    daemon, journal = started(snapshot_every=10**9)
+    daemon.config.update(taps=[], models=[{
+        "name": "m", "file": os.path.join(D.ROOT, "config/demo/demo.onnx"), "streams": ["*"]}])
+    daemon.write(daemon.config)
+    daemon.control("reload")
+    with sp.Req(daemon.url("ack")) as req:
+        reply = D.feed(req, [D.frame(stream, [1.0]) for stream in STREAMS])
+        cases.same(reply["accepted"], len(STREAMS))
+    return daemon, journal
+
+
+def hold_snapshot(daemon, journal):
+    set_fault("hold 0 .snap")
+    daemon.control("snapshot")
+    D.wait_until(lambda: beside(journal), "a snapshot under way")
+
+
+def check_snapshot(journal, streams, seq):
+    """That it is whole, and the newest."""
+    path = J.path(journal, J.names(journal, "snap")[-1], "snap")
+    assert os.path.getsize(path) > 750 * len(streams), os.path.getsize(path)
+    found = J.snapshot(path)["streams"]
+    assert set(found) == set(streams), (len(found), len(streams))
+    cases.same({stream["seq"] for stream in found.values()}, {seq})
+    cases.same(beside(journal), [])
+
+
+def test_snapshot_when_the_disk_does_not_take_it_then_said_once_and_tried_again():
+    for fault in ("write 28 .snap", "sync 5 .snap"):
+        daemon, journal = with_large_states()
+        with daemon:
+            set_fault(fault)
+            for _ in range(2):
+                daemon.control("snapshot")
+                daemon.wait_log("no snapshot: ")
+                filled(daemon)  # frames are not concerned
+                D.wait_until(lambda: not beside(journal), "what was written to go")
+            text = os.strerror(int(fault.split()[1]))
+            said, = [line for line in daemon.log().splitlines() if "no snapshot: " in line]
+            assert text in said and "tried again" in said, said
+            cases.same((J.names(journal, "snap"), status_of(daemon)["fault"]), ([], ""))
+            set_fault("")
+            daemon.control("snapshot")
+            daemon.wait_log("snapshots are stored again")
+            check_snapshot(journal, STREAMS, 1)
+
+
+def test_reload_when_a_snapshot_is_being_written_then_given_up_for_another():
+    daemon, journal = with_large_states()
+    with daemon:
+        hold_snapshot(daemon, journal)
+        daemon.config["models"][0]["streams"] = ["b/*"]
+        daemon.write(daemon.config)
+        cases.same(daemon.control("reload")["ok"], True)
+        cases.same(daemon.status()["streams"], len(STREAMS) // 2)
+        cases.same(J.names(journal, "snap"), [])
+        set_fault("")
+        D.wait_until(lambda: status_of(daemon)["snapshots"] == 1, "a snapshot")
+        check_snapshot(journal, STREAMS[1::2], 1)
+
+
+def test_end_when_a_snapshot_is_being_written_then_all_is_saved():
+    daemon, journal = with_large_states()
+    with daemon:
+        hold_snapshot(daemon, journal)
+        with sp.Req(daemon.url("ack")) as req:
+            D.feed(req, [D.frame(stream, [1.0]) for stream in STREAMS])
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("ending: ")
+        set_fault("")
+        cases.same(daemon.wait_end(), 0)
+        check_snapshot(journal, STREAMS, 2)
+
+
+def test_end_when_a_snapshot_cannot_be_written_then_nothing_is_left():
+    daemon, journal = with_large_states()
+    with daemon:
+        hold_snapshot(daemon, journal)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("ending: ")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("ending at once")
+        set_fault("")
+        cases.same(daemon.wait_end(), 0)
+        cases.same((J.names(journal, "snap"), beside(journal)), ([], []))
+
+
+def test_killed_when_a_snapshot_is_being_written_then_nothing_of_it_is_left():
+    daemon, journal = with_large_states()
+    with daemon:
+        hold_snapshot(daemon, journal)
+        daemon.process.kill()
+        daemon.process.wait()
+        cases.same(len(beside(journal)), 1)
+        of_others = os.path.join(journal, "notes.new")
+        with open(of_others, "w", encoding="ascii"):
+            pass
+        set_fault("")
+        daemon.notify.close()
+        daemon.start()
+        cases.same(beside(journal), ["notes.new"])
+        os.unlink(of_others)
+        cases.same(daemon.status()["streams"], len(STREAMS))
+        cases.same(daemon.terminate(), 0)
+        check_snapshot(journal, STREAMS, 1)
 
 
 if __name__ == "__main__":

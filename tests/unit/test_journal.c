@@ -160,6 +160,19 @@ START_TEST(test_crc_of_known_texts_then_castagnoli_s)
 }
 END_TEST
 
+START_TEST(test_crc_of_two_pieces_when_joined_then_that_of_the_whole)
+{
+    unsigned char bytes[3000];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * i >> 3);
+    for (size_t n = 0; n <= sizeof bytes; n += n < 70 ? 1 : 293)
+        for (size_t first = 0; first <= n; first += first < 9 ? 1 : 61)
+            if (crc_join(crc(0, bytes, first), crc(0, bytes + first, n - first), n - first) !=
+                crc(0, bytes, n))
+                ck_abort_msg("%zu and %zu bytes", first, n - first);
+}
+END_TEST
+
 START_TEST(test_frames_when_written_over_many_segments_then_come_back)
 {
     struct feeder feeder;
@@ -392,6 +405,7 @@ int main(void)
     mallopt(M_TRIM_THRESHOLD, 1 << 30); /* thousands of readers: their windows stay at hand */
     const TTest *const tests[] = {
         test_crc_of_known_texts_then_castagnoli_s,
+        test_crc_of_two_pieces_when_joined_then_that_of_the_whole,
         test_frames_when_written_over_many_segments_then_come_back,
         test_frame_of_16_values_at_64_a_turn_then_costs_at_most_88_bytes,
         test_end_when_cut_at_every_byte_then_whole_records_stay,
