@@ -368,14 +368,18 @@ def test_stream_when_gone_and_come_again_then_both_lives_are_held():
             daemon.write(daemon.config)
             assert daemon.control("reload").get("ok"), daemon.log()
 
+        D.feed(req, [D.frame("short", data[0])])  # which no snapshot has
+        change(["other", "s"])
         feed("other", data)
         feed("s", data[:20])
         change(["other"])
         feed("other", data, seq=31)
         change(["*"])
         feed("s", data, seq=101)
+        feed("short", data, seq=2)
         for where in (journal, daemon.url("control")):
             same(replay("s", "..", where), run(network, data[:20]) + run(network, data))
+            same(replay("short", "1..1", where), run(network, data[:1]))
             same(replay("s", "5..9", where), run(network, data[:9])[4:])
             same(replay("s", "105..", where), run(network, data)[4:])
 
