@@ -147,6 +147,8 @@ static void inspect_print(const char *path, celltap_model *model)
     printf("%s bytes of state a stream; kernel %s; %.2f us a timestep, measured\n",
            progress_thousands(celltap_model_state_bytes(model), state), celltap_kernel_name(),
            totals.step_ns / 1000);
+    for (size_t i = 0; celltap_model_remark(model, i) != NULL; i++)
+        printf("note: %s\n", celltap_model_remark(model, i));
 }
 
 /* ---- for programs -------------------------------------------------------------------------- */
@@ -182,6 +184,11 @@ static void inspect_json(const char *path, celltap_model *model)
     for (size_t i = 0; i < celltap_model_n_layers(model); i++) {
         fputs(i ? ", " : "", stdout);
         inspect_json_layer(model, i);
+    }
+    fputs("], \"remarks\": [", stdout);
+    for (size_t i = 0; celltap_model_remark(model, i) != NULL; i++) {
+        fputs(i ? ", " : "", stdout);
+        json_text(stdout, celltap_model_remark(model, i), strlen(celltap_model_remark(model, i)));
     }
     fputs("]}\n", stdout);
 }

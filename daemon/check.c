@@ -2,13 +2,14 @@
  *
  *     FILE --conf_load--> every error of the file, or
  *          --serving_load_all--> every model that cannot serve, with its node and the reason, or
- *          --tap_check--> a warning for what taps name that is not there */
+ *          --model_check, tap_check--> warnings: of models, and what taps name that is not there */
 #include "daemon/check.h"
 
 #include <stdio.h>
 
 #include "daemon/conf.h"
 #include "daemon/log.h"
+#include "daemon/model_check.h"
 #include "daemon/serving.h"
 #include "daemon/tap_check.h"
 
@@ -35,6 +36,7 @@ int check_run(const char *path)
     struct serving **servings;
     int r = serving_load_all(conf, check_fault, NULL, &servings) == 0 ? 0 : CHECK_EXIT_CONFIG;
     if (r == 0) {
+        model_check(conf, servings, check_fault, NULL);
         tap_check(conf, servings, check_fault, NULL);
         serving_free_all(servings, conf->n_models);
         printf("%s: ok, %zu model%s, %zu ingest, %zu tap%s\n", path, conf->n_models,

@@ -14,6 +14,7 @@
 #include "daemon/loop.h"
 #include "daemon/loop_state.h"
 #include "daemon/memory.h"
+#include "daemon/model_check.h"
 #include "daemon/slice.h"
 #include "daemon/tap_check.h"
 
@@ -53,6 +54,7 @@ static int start_make_engine(struct loop *loop)
     struct serving **servings;
     if (serving_load_all(conf, start_say_fault, NULL, &servings) != 0)
         return LOOP_MISCONFIGURED;
+    model_check_log(conf, servings);
     tap_check_log(conf, servings);
     loop->engine = engine_new(servings, conf->n_models, conf->max_streams);
     if (loop->engine != NULL) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/model_check.h"
 #include "daemon/tap_check.h"
 
 void reload_say_text(struct reload_report *report, const char *text)
@@ -78,6 +79,7 @@ static void plan_servings(struct reload_plan *plan)
     char error[1024];
     if (serving_load_all(plan->conf, plan_fault, plan, &plan->servings) != 0)
         return;
+    model_check_log(plan->conf, plan->servings);
     tap_check_log(plan->conf, plan->servings);
     if (engine_prepare(plan->loop->engine, plan->servings, plan->conf->n_models) != 0)
         reload_fault(plan, "out of memory");

@@ -124,6 +124,11 @@ CELLTAP_API void celltap_model_unref(celltap_model *model); /* NULL is fine */
  * identity.  Journals and saved states name their model by it. */
 CELLTAP_API uint64_t celltap_model_hash(const celltap_model *model);
 
+/* What one may want to know of a model that loads, a line each, from 0 on; NULL: there is no more.
+ * That it perhaps is not what it was thought to be: a recurrent layer that the exporter wrote out, a
+ * state that is none, a GRU that is not PyTorch's. */
+CELLTAP_API const char *celltap_model_remark(const celltap_model *model, size_t remark_ix);
+
 /* Values of one frame: the sizes of all the graph's data inputs, side by side in graph order. */
 CELLTAP_API size_t celltap_model_n_values(const celltap_model *model);
 

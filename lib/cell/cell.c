@@ -20,8 +20,6 @@ _Static_assert((int)CELL_SUM == (int)KERNEL_SUM && (int)CELL_MEAN == (int)KERNEL
                    (int)CELL_LOG_SOFTMAX == (int)KERNEL_LOG_SOFTMAX,
                "reductions");
 
-#define CELL_FLUSH 0x1p-60f /* states smaller than this are 0 */
-
 void cell_free(struct cell *cell)
 {
     if (cell != NULL)

@@ -210,4 +210,11 @@ struct select_from {
 int select_new(size_t n_inputs, const size_t *in_sizes, size_t n, const struct select_from *from,
                struct cell **ret_cell);
 
+/* A vector of the timestep before, zeros at first.  Output: [n]; states: padded n. */
+int recall_new(size_t n, struct cell **ret_cell);
+
+/* What a recall cell gives at the next timestep: input 0 [n].  No output and no states of its own:
+ * its state_at is to be the other's. */
+int recall_keep_new(size_t n, struct cell **ret_cell);
+
 #endif

@@ -10,6 +10,8 @@
 #include "lib/cell/cell.h"
 #include "lib/kernel/kernel.h"
 
+#define CELL_FLUSH 0x1p-60f /* states smaller than this are 0 */
+
 struct cell_base {
     struct cell cell;
     size_t in_sizes[2], in_at[2];

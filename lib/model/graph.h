@@ -76,13 +76,22 @@ struct graph_port {
     const char *params[GRAPH_DIMS_MAX]; /* name of an unknown dim; NULL: none */
 };
 
+/* An input that gets, at the next timestep, what an output was. */
+struct graph_carry {
+    int input;        /* a value */
+    size_t output_ix; /* index into outputs */
+};
+
 struct graph {
-    int64_t opset; /* of ONNX's own operators */
+    int64_t opset;        /* of ONNX's own operators */
+    const char *producer; /* who wrote the file; "": it does not say */
     size_t n_values, n_nodes, n_inputs, n_outputs;
     struct graph_value *values;
     struct graph_node *nodes;
     const struct graph_port *inputs; /* those that have no initializer */
     const struct graph_port *outputs;
+    size_t n_carries;
+    const struct graph_carry *carries;
 };
 
 /* True for LSTM, GRU and RNN. */

@@ -30,8 +30,7 @@ int load_take(struct load *load, size_t n_items, size_t item_bytes, void *ret_me
     return 0;
 }
 
-/* One line that a terminal and a log can show: names in a file may hold anything. */
-static void load_printable(char *text)
+void load_printable(char *text)
 {
     for (; *text != '\0'; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)

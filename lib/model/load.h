@@ -25,6 +25,9 @@ void load_done(struct load *load);
 /* Zeroed memory from the budget.  0; CELLTAP_ENOMEM; CELLTAP_EREFUSED when the budget is spent. */
 int load_take(struct load *load, size_t n_items, size_t item_bytes, void *ret_memory);
 
+/* Makes text a line that a terminal and a log can show: names in a file may hold anything. */
+void load_printable(char *text);
+
 /* Fill the diagnosis with the node at work and a line, and return the code:
  * CELLTAP_EREFUSED (cannot stream), CELLTAP_EMODEL (not ONNX), CELLTAP_EFILE, CELLTAP_ENOMEM. */
 int load_refuse(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -203,6 +203,26 @@ static int lower_outputs(struct lower *lower)
     return err;
 }
 
+/* A carried state must come back in the shape in which it is taken. */
+static int lower_check_carries(struct lower *lower)
+{
+    const struct graph *graph = lower->graph;
+    for (size_t k = 0; k < graph->n_carries; k++) {
+        const struct graph_carry *carry = &graph->carries[k];
+        int output = graph->outputs[carry->output_ix].value;
+        const struct value *to = &lower->values[carry->input], *from = &lower->values[output];
+        bool same = !to->data || (to->n_axes == from->n_axes && to->n == from->n);
+        for (size_t axis = 0; same && to->data && axis < to->n_axes; axis++)
+            same = to->dims[axis] == from->dims[axis];
+        char shape[160], other[160];
+        if (!same)
+            return load_invalid(&lower->load, "the state '%s' is %s, but '%s' is %s",
+                                graph->values[carry->input].name, value_shape_text(to, shape),
+                                graph->values[output].name, value_shape_text(from, other));
+    }
+    return 0;
+}
+
 int lower_graph(struct lower *lower)
 {
     const struct graph *graph = lower->graph;
@@ -222,5 +242,7 @@ int lower_graph(struct lower *lower)
         return err;
     lower->load.node = NULL;
     err = lower_outputs(lower);
+    if (err == 0)
+        err = lower_check_carries(lower);
     return err < 0 ? err : fuse_plan(&lower->plan);
 }

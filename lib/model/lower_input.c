@@ -1,6 +1,7 @@
 /* lower_input.c - the graph's inputs and initializers as values: what is time, batch, a state.
  *
  *     input of values   [B, T, 5]      -> a slot of 5, axes tagged by the attempt's guess
+ *     carried state     [B, H]         -> likewise, but of what an output was at the timestep before
  *     initial state     [L, B, H]      -> a constant: zeros
  *     sequence lengths  [B]            -> a constant: all timesteps */
 #include <string.h>
@@ -47,6 +48,32 @@ static void lower_find_sizes(struct lower *lower)
     lower->sizes.time_known = known[0] > 0;
 }
 
+/* Which pair of carries the input is of; SIZE_MAX: of none. */
+static size_t lower_find_carry(const struct lower *lower, const struct graph_port *port)
+{
+    for (size_t k = 0; k < lower->graph->n_carries; k++)
+        if (lower->graph->carries[k].input == port->value && lower_is_data(lower, port))
+            return k;
+    return SIZE_MAX;
+}
+
+/* The slot of an input of n values: of the frame, or carried. */
+static int lower_input_slot(struct lower *lower, const struct graph_port *port, size_t n,
+                            size_t *ret_slot)
+{
+    static const struct graph_node state = {.name = "", .op = "State", .domain = ""};
+    struct plan *plan = &lower->plan;
+    struct plan_step recall = {.kind = PLAN_RECALL, .node = &state, .op = state.op};
+    size_t carry = lower_find_carry(lower, port);
+    if (carry == SIZE_MAX) {
+        plan->inputs[plan->n_inputs++] = port;
+        return plan_slot(plan, n, ret_slot);
+    }
+    plan->carries[plan->n_carries++] =
+        (struct plan_carry){plan->n_steps, lower->graph->carries[carry].output_ix};
+    return plan_append(plan, &recall, NULL, 0, &n, 1, ret_slot);
+}
+
 static int lower_data_input(struct lower *lower, const struct graph_port *port)
 {
     struct load *load = &lower->load;
@@ -73,12 +100,11 @@ static int lower_data_input(struct lower *lower, const struct graph_port *port)
     }
     size_t slot;
     if (err == 0)
-        err = plan_slot(&lower->plan, value.n, &slot);
+        err = lower_input_slot(lower, port, value.n, &slot);
     if (err == 0)
         err = plan_refs(&lower->plan, slot, &value.ints);
     if (err < 0)
         return err;
-    lower->plan.inputs[lower->plan.n_inputs++] = port;
     lower->values[port->value] = value;
     return 0;
 }
@@ -113,23 +139,32 @@ static int lower_state_input(struct lower *lower, const struct graph_port *port)
     return err;
 }
 
+static int lower_input(struct lower *lower, const struct graph_port *port)
+{
+    const char *name = lower->graph->values[port->value].name;
+    if (!port->has_shape)
+        return load_refuse(&lower->load, "input '%s' has no shape: export the model with one",
+                           name);
+    if (!lower_is_data(lower, port))
+        return lower_state_input(lower, port);
+    if (port->type == GRAPH_BOOL || port->type == GRAPH_OTHER)
+        return load_refuse(&lower->load, "input '%s' is not a tensor of numbers", name);
+    return lower_data_input(lower, port);
+}
+
 int lower_input_all(struct lower *lower)
 {
     const struct graph *graph = lower->graph;
     int err =
         load_take(&lower->load, graph->n_inputs, sizeof *lower->plan.inputs, &lower->plan.inputs);
+    if (err == 0)
+        err = load_take(&lower->load, graph->n_carries, sizeof *lower->plan.carries,
+                        &lower->plan.carries);
     lower_find_sizes(lower);
-    for (size_t k = 0; err == 0 && k < graph->n_inputs; k++) {
-        const struct graph_port *port = &graph->inputs[k];
-        const char *name = graph->values[port->value].name;
-        if (!port->has_shape)
-            return load_refuse(&lower->load, "input '%s' has no shape: export the model with one",
-                               name);
-        if (lower_is_data(lower, port) && (port->type == GRAPH_BOOL || port->type == GRAPH_OTHER))
-            return load_refuse(&lower->load, "input '%s' is not a tensor of numbers", name);
-        err = lower_is_data(lower, port) ? lower_data_input(lower, port)
-                                         : lower_state_input(lower, port);
-    }
+    for (int carried = 0; carried < 2; carried++) /* a frame's slots are the first */
+        for (size_t k = 0; err == 0 && k < graph->n_inputs; k++)
+            if ((lower_find_carry(lower, &graph->inputs[k]) != SIZE_MAX) == carried)
+                err = lower_input(lower, &graph->inputs[k]);
     for (size_t v = 0; err == 0 && v < graph->n_values; v++) {
         const struct graph_tensor *tensor = graph->values[v].tensor;
         if (tensor == NULL)

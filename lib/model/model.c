@@ -17,6 +17,7 @@
 #include "lib/model/onnx.h"
 #include "lib/model/onnx_external.h"
 #include "lib/model/pack.h"
+#include "lib/model/remark.h"
 
 /* What the axes of inputs with 1, 2 and 3 or more axes may be: Time, Batch, Features. */
 static const struct lower_guess model_guesses[] = {
@@ -106,6 +107,21 @@ static int model_verify(const struct model_source *source, struct lower *lower)
     return err;
 }
 
+static int model_make(const struct model_source *source, struct lower *lower,
+                      struct celltap_model **ret_model)
+{
+    struct celltap_model *model;
+    int err = pack_model(source->graph, &lower->plan, &model);
+    if (err < 0)
+        return err;
+    err = remark_model(lower, model);
+    if (err < 0)
+        pack_free(model);
+    else
+        *ret_model = model;
+    return err;
+}
+
 static int model_try(const struct model_source *source, const struct lower_guess *guess,
                      struct celltap_diagnosis *said, size_t *ret_done,
                      struct celltap_model **ret_model)
@@ -116,7 +132,7 @@ static int model_try(const struct model_source *source, const struct lower_guess
     if (err == 0)
         err = model_verify(source, &lower);
     if (err == 0)
-        err = pack_model(source->graph, &lower.plan, ret_model);
+        err = model_make(source, &lower, ret_model);
     load_done(&lower.load);
     return err;
 }
@@ -303,6 +319,11 @@ void celltap_model_unref(celltap_model *model)
 uint64_t celltap_model_hash(const celltap_model *model)
 {
     return model->hash;
+}
+
+const char *celltap_model_remark(const celltap_model *model, size_t remark_ix)
+{
+    return remark_ix < model->n_remarks ? model->remarks[remark_ix] : NULL;
 }
 
 size_t celltap_model_n_values(const celltap_model *model)

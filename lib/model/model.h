@@ -38,6 +38,8 @@ struct model_input {
     size_t n;  /* floats */
 };
 
+#define MODEL_REMARKS_MAX 8
+
 struct celltap_model {
     atomic_size_t n_refs;
     uint64_t hash;      /* of the bytes it was loaded from */
@@ -50,6 +52,8 @@ struct celltap_model {
     const float *initial;             /* [n_states] a fresh stream's */
     size_t n_layers;
     const struct model_layer *layers; /* [n_layers] */
+    size_t n_remarks;
+    const char *remarks[MODEL_REMARKS_MAX]; /* in the arena */
     size_t n_cells;
     struct cell **cells; /* [n_cells] owned */
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/model/carry.h"
 #include "lib/model/onnx_priv.h"
 #include "lib/model/onnx_tensor.h"
 
@@ -371,6 +372,15 @@ int onnx_unpack(struct load *load, const void *data, size_t n_bytes, OnnxModel *
     return 0;
 }
 
+/* NULL: the model says nothing of it. */
+static const char *onnx_metadata(const OnnxModel *model, const char *key)
+{
+    for (size_t k = 0; k < model->n_metadata_props; k++)
+        if (strcmp(onnx_text(model->metadata_props[k]->key), key) == 0)
+            return onnx_text(model->metadata_props[k]->value);
+    return NULL;
+}
+
 int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph *ret_graph)
 {
     struct graph graph = {0};
@@ -384,7 +394,11 @@ int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph 
     if (err == 0)
         err = onnx_graph(&reader, model->graph);
     if (err == 0)
+        err = carry_find(load, onnx_metadata(model, CARRY_KEY), &graph);
+    if (err == 0)
         err = graph_mark_live(load, &graph);
+    if (err == 0)
+        graph.producer = onnx_text(model->producer_name);
     if (err == 0)
         *ret_graph = graph;
     return err;

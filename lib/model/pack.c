@@ -50,6 +50,8 @@ static int pack_cell(const struct plan *plan, const struct plan_step *step, stru
     case PLAN_REDUCE:
         return reduce_new(step->reduce.reduction, step->reduce.outer, step->reduce.n,
                           step->reduce.inner, ret);
+    case PLAN_RECALL:
+        return recall_new(n, ret);
     case PLAN_NORM:
         return norm_new(step->norm.outer, step->norm.n, step->norm.epsilon, step->norm.scale,
                         step->norm.bias, ret);
@@ -72,7 +74,7 @@ static int pack_cells(struct pack *pack)
 {
     const struct plan *plan = pack->plan;
     struct celltap_model *model = pack->model;
-    model->cells = arena_take(&model->arena, plan->n_steps, sizeof *model->cells);
+    model->cells = arena_take(&model->arena, plan->n_steps + plan->n_carries, sizeof *model->cells);
     int err = model->cells == NULL ? load_no_memory(plan->load) : 0;
     for (size_t k = 0; err == 0 && k < plan->n_steps; k++) {
         const struct plan_step *step = &plan->steps[k];
@@ -86,6 +88,34 @@ static int pack_cells(struct pack *pack)
         pack_place(pack, step, model->cells[model->n_cells++]);
     }
     return err;
+}
+
+/* The cell of a step that is not gone. */
+static const struct cell *pack_cell_of(const struct pack *pack, size_t step_ix)
+{
+    size_t cell_ix = 0;
+    for (size_t k = 0; k < step_ix; k++)
+        cell_ix += !pack->plan->steps[k].gone;
+    return pack->model->cells[cell_ix];
+}
+
+/* Behind all others: what is kept of this timestep for the next one. */
+static int pack_carries(struct pack *pack)
+{
+    const struct plan *plan = pack->plan;
+    struct celltap_model *model = pack->model;
+    for (size_t k = 0; k < plan->n_carries; k++) {
+        const struct plan_carry *carry = &plan->carries[k];
+        size_t slot = plan->outputs[carry->output_ix];
+        if (plan->steps[carry->step].gone) /* nobody looks at it */
+            continue;
+        if (recall_keep_new(plan->slots[slot].n, &model->cells[model->n_cells]) < 0)
+            return load_no_memory(plan->load);
+        struct cell *cell = model->cells[model->n_cells++];
+        cell->in_at[0] = pack->at[slot];
+        cell->state_at = pack_cell_of(pack, carry->step)->state_at;
+    }
+    return 0;
 }
 
 /* The fresh states of all cells, side by side. */
@@ -271,6 +301,8 @@ int pack_model(const struct graph *graph, const struct plan *plan, struct cellta
     if (err == 0)
         err = pack_cells(&pack);
     plan->load->node = NULL;
+    if (err == 0)
+        err = pack_carries(&pack);
     if (err == 0)
         err = pack_initial(&pack);
     if (err == 0)

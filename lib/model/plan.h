@@ -21,7 +21,8 @@ enum plan_kind {
     PLAN_BINARY,
     PLAN_REDUCE,
     PLAN_NORM,
-    PLAN_SELECT
+    PLAN_SELECT,
+    PLAN_RECALL /* reads nothing: the vector that a carry kept at the timestep before */
 };
 
 struct plan_binary {
@@ -71,6 +72,12 @@ struct plan_slot {
     size_t step; /* that writes it; PLAN_NO_STEP: an input */
 };
 
+/* What a PLAN_RECALL gives at the next timestep. */
+struct plan_carry {
+    size_t step;      /* the recall */
+    size_t output_ix; /* index into outputs */
+};
+
 struct plan {
     struct load *load; /* borrowed */
     size_t n_slots, slots_room, n_steps, steps_room;
@@ -80,6 +87,8 @@ struct plan {
     const struct graph_port **inputs; /* [n_inputs] slot k is input k */
     size_t n_outputs;
     size_t *outputs; /* [n_outputs] slots */
+    size_t n_carries;
+    struct plan_carry *carries;
     size_t n_values; /* of all slots together */
 };
 

@@ -228,6 +228,15 @@ def test_check_of_configuration_as_installed_then_sound(_):
     assert out == "%s: ok, 1 model, 2 ingest, 3 taps\n" % path, out
 
 
+def test_check_of_a_model_with_a_remark_then_told_and_0(folder):
+    model = os.path.join(ROOT, "tests/unit/data/remark_states.onnx")
+    path = write(folder, "c.yaml", "models:\n  - {name: m, file: %s, streams: ['*']}\n" % model)
+    code, out, err = celltapd("--config", path, "--check")
+    assert code == 0 and ": ok, 1 model" in out, (code, out)
+    assert err.startswith(path + ":2:1: model m: nothing is kept between timesteps"), err
+    assert err.count("\n") == 1, err
+
+
 def test_check_of_what_is_no_file_then_one_line_and_78(folder):
     for path, part in (("/nowhere/c.yaml", "No such file or directory"),
                        (folder, "Is a directory"), ("/dev/zero", "larger than 1 MiB"),

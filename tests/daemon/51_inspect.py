@@ -71,4 +71,13 @@ def test_file_when_no_model_then_said():
         assert part in done.err and done.err.count("\n") == 1, done.err
 
 
+def test_model_when_perhaps_not_what_was_meant_then_noted():
+    path = os.path.join(os.path.dirname(D.MODEL), "../unit/data/remark_states.onnx")
+    done = celltap.run("inspect", path)
+    assert "\nnote: nothing is kept between timesteps" in done.out, done.out
+    remarks = celltap.run("inspect", path, "--json").json()["remarks"]
+    assert len(remarks) == 1 and "celltap.states = 's=y'" in remarks[0], remarks
+    cases.same(celltap.run("inspect", D.MODEL, "--json").json()["remarks"], [])
+
+
 cases.run(globals())

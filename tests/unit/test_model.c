@@ -59,8 +59,33 @@ START_TEST(test_model_when_file_is_missing_or_no_file_then_says_so)
 }
 END_TEST
 
-static const char *const model_graphs[] = {"lstm_full", "merged_rows", "rnn_states", "norm_spelled",
-                                           "bad_mix_last"};
+START_TEST(test_model_when_perhaps_not_what_was_meant_then_remarks_it)
+{
+    static const struct {
+        const char *graph, *remark; /* NULL: none */
+    } rows[] = {
+        {"remark_states", "celltap.states = 's=y'"},
+        {"remark_window", "all 3 x 4 values of input 'x' are one frame"},
+        {"remark_gru", "node /gru/GRU: a GRU from PyTorch without linear_before_reset"},
+        {"carry", NULL},
+        {"lstm_full", NULL},
+        {"gemm", NULL},
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        celltap_model *model = NULL;
+        ck_assert_int_eq(graphs_load(rows[k].graph, &model, NULL), 0);
+        const char *is = celltap_model_remark(model, 0), *wanted = rows[k].remark;
+        ck_assert_msg((is == NULL) == (wanted == NULL), "%s: %s", rows[k].graph, is);
+        ck_assert_msg(is == NULL || strstr(is, wanted) != NULL, "%s: %s", rows[k].graph, is);
+        ck_assert_ptr_null(celltap_model_remark(model, 1));
+        celltap_model_unref(model);
+    }
+}
+END_TEST
+
+static const char *const model_graphs[] = {"lstm_full",    "merged_rows",  "rnn_states",
+                                           "norm_spelled", "bad_mix_last", "remark_states",
+                                           "carry_delay"};
 #define N_GRAPHS (sizeof model_graphs / sizeof *model_graphs)
 
 /* Loads what may be anything; nothing may be left of it. */
@@ -144,6 +169,7 @@ int main(void)
         test_model_when_loaded_then_says_what_is_in_it,
         test_model_when_references_end_then_is_freed,
         test_model_when_file_is_missing_or_no_file_then_says_so,
+        test_model_when_perhaps_not_what_was_meant_then_remarks_it,
         test_model_when_file_is_cut_then_refused_or_loaded_whole,
         test_model_when_bytes_are_wrong_then_refused_or_loaded_whole,
         test_model_when_memory_ends_anywhere_then_nothing_is_left,

@@ -114,6 +114,39 @@ save("cast_like", [n("CastLike", "two x", "k"), n("Mul", "x k", "a", "/scale/Mul
 save("norm_rms", [n("RMSNormalization", "x scale", "y", "/norm/RMSNormalization", epsilon=0.5)],
      [f("scale", [1, 1, 1, 2])], opset=23)
 
+# ---- states of one's own ---------------------------------------------------------------------
+
+
+def states(text, producer=""):
+    def edit(model):
+        model.producer_name = producer
+        if text is not None:
+            helper.set_model_props(model, {"celltap.states": text, "author": "me"})
+    return edit
+
+
+XS = [port("x", ["B", 2]), port("s", ["B", 2])]
+SUM = [n("Add", "x s", "y")]
+save("carry", SUM, inputs=XS, edit=states("s=y"))
+save("carry_unused", [n("Neg", "x", "y")], inputs=XS, edit=states(" s=y,\n"))
+DELAY = [n("Identity", "a", "y"), n("Identity", "b", "a_out"), n("Identity", "x", "b_out")]
+save("carry_delay", DELAY, inputs=[port("a", [1, 2]), port("x", [1, 2]), port("b", [1, 2])],
+     outputs="y a_out b_out", edit=states("b=b_out a=a_out"))
+save("bad_carry_input", SUM, inputs=XS, edit=states("state=y"))
+save("bad_carry_output", SUM, inputs=XS, edit=states("s=x"))
+save("bad_carry_form", SUM, inputs=XS, edit=states("s"))
+save("bad_carry_twice", SUM, inputs=XS, edit=states("s=y s=y"))
+save("bad_carry_shape", SUM + [n("Concat", "x y", "z", axis=1)], inputs=XS, outputs="y z",
+     edit=states("s=z"))
+save("bad_carry_all", SUM, inputs=XS, edit=states("s=y x=y"))
+save("remark_states", SUM, inputs=XS, edit=states(None))
+save("remark_window", [n("Reshape", "x s", "r"), n("MatMul", "r M", "y")],
+     [i("s", [1, 12]), f("M", np.ones((12, 2)))],
+     inputs=[port("x", [1, 3, 4])])
+GRU = [TO_TIME, n("GRU", "xt W R", "y", "/gru/GRU", hidden_size=2)]
+GRU_W = [f("W", np.ones((1, 6, 4))), f("R", np.ones((1, 6, 2)))]
+save("remark_gru", GRU, GRU_W, edit=states(None, "pytorch"))
+
 # ---- shapes that are computed ----------------------------------------------------------------
 
 ROWS = [n("Shape", "x", "s"), n("Gather", "s i0", "b", axis=0), n("Gather", "s i1", "t", axis=0),
