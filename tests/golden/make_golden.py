@@ -14,6 +14,7 @@ import sys
 
 import numpy as np
 
+import dynamo_networks
 import keras_networks
 import oracle
 import recurrent_networks
@@ -23,7 +24,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def networks():
-    found = torch_networks.networks() + keras_networks.networks() + recurrent_networks.networks()
+    found = torch_networks.networks() + keras_networks.networks() + \
+        recurrent_networks.networks() + dynamo_networks.networks()
     assert len({n.name for n in found}) == len(found)
     return found
 
