@@ -64,7 +64,7 @@ def fails_and_recovers(kind, number, sync):
     with daemon, sp.Req(daemon.url("ack")) as req, sp.Push(daemon.url("ingest")) as push:
         sub = daemon.subscribe(daemon.url("all"))
         cases.same(D.feed(req, [D.frame("s", [1, 2, 3])])["accepted"], 1)
-        set_fault("%s %d" % (kind, number))
+        set_fault("%s %d .seg" % (kind, number))
         first = req.ask(D.frame("s", [2, 3, 4]))
         D.wait_until(lambda: status_of(daemon)["fault"], "the fault")
         text = os.strerror(number)
@@ -118,7 +118,7 @@ def test_fault_when_a_sync_before_it_succeeds_then_stays():
             os.unlink(begun)
         D.feed(req, [D.frame("s", [1, 2, 3])])
         D.wait_until(lambda: os.path.exists(begun), "a sync under way")
-        set_fault("write %d" % errno.ENOSPC)
+        set_fault("write %d .seg" % errno.ENOSPC)
         asked = req.ask(D.frame("s", [2, 3, 4]))
         D.wait_until(lambda: status_of(daemon)["syncs"] > syncs, "its end")
         assert status_of(daemon)["fault"], "forgotten while a frame is not written"
@@ -131,7 +131,7 @@ def test_fault_when_a_sync_before_it_succeeds_then_stays():
 def test_end_when_the_disk_is_full_then_still_ends():
     daemon, _ = started()
     with daemon, sp.Req(daemon.url("ack")) as req:
-        set_fault("write 28")
+        set_fault("write 28 .seg")
         req.ask(D.frame("s", [2, 3, 4]))
         D.wait_until(lambda: status_of(daemon)["fault"], "the fault")
         cases.same(daemon.terminate(), 0)
@@ -242,9 +242,9 @@ def test_snapshot_when_not_whole_then_an_older_one():
 STREAMS = ["%s/%d" % (first, i) for i in range(1500) for first in "ab"]
 
 
-def with_large_states():
+def with_large_states(**journal):
     """Snapshots of more than two slices: as long as the first cannot be written, it goes no further."""
-    daemon, journal = started(snapshot_every=10**9)
+    daemon, folder = started(snapshot_every=10**9, **journal)
     daemon.config.update(taps=[], models=[{
         "name": "m", "file": os.path.join(D.ROOT, "config/demo/demo.onnx"), "streams": ["*"]}])
     daemon.write(daemon.config)
@@ -252,11 +252,11 @@ def with_large_states():
     with sp.Req(daemon.url("ack")) as req:
         reply = D.feed(req, [D.frame(stream, [1.0]) for stream in STREAMS])
         cases.same(reply["accepted"], len(STREAMS))
-    return daemon, journal
+    return daemon, folder
 
 
 def hold_snapshot(daemon, journal):
-    set_fault("hold 0 .snap")
+    set_fault("hold 1 .snap")
     daemon.control("snapshot")
     D.wait_until(lambda: beside(journal), "a snapshot under way")
 
@@ -303,6 +303,27 @@ def test_reload_when_a_snapshot_is_being_written_then_given_up_for_another():
         set_fault("")
         D.wait_until(lambda: status_of(daemon)["snapshots"] == 1, "a snapshot")
         check_snapshot(journal, STREAMS[1::2], 1)
+
+
+def test_snapshot_when_it_has_frames_that_the_journal_cannot_write_then_waits_for_them():
+    daemon, journal = with_large_states(sync="always")
+    with daemon, sp.Req(daemon.url("ack")) as req:
+        hold_snapshot(daemon, journal)
+        set_fault("hold 1 .snap write 28 .seg")
+        asked = req.ask(D.frame(STREAMS[-1], [1.0]))  # one that has not been copied yet
+        D.wait_until(lambda: status_of(daemon)["fault"], "the fault")
+        set_fault("write 28 .seg")
+        path = os.path.join(journal, beside(journal)[0])
+        D.wait_until(lambda: os.path.getsize(path) > 3 << 19, "both slices")
+        for _ in range(50):  # a snapshot that does not wait is stored by now
+            daemon.status()
+        cases.same((J.names(journal, "snap"), len(beside(journal))), ([], 1))
+        set_fault("")
+        cases.same(req.answer()[0], asked)
+        D.wait_until(lambda: status_of(daemon)["snapshots"] == 1, "the snapshot")
+        found = J.snapshot(J.path(journal, J.names(journal, "snap")[0], "snap"))["streams"]
+        cases.same((len(found), found[STREAMS[0]]["seq"], found[STREAMS[-1]]["seq"]),
+                   (len(STREAMS), 1, 2))
 
 
 def test_end_when_a_snapshot_is_being_written_then_all_is_saved():

@@ -1,10 +1,10 @@
 /* disk_fault.c - stands before the C library's pwrite and fdatasync: a disk that fails on demand.
  *
- *     $DISK_FAULT   a file: "write 28" or "sync 5" (an errno); "hold 0": a write lasts as long as it
- *                   says so; empty or absent: all is well.  A third word, as ".snap": which files
+ *     $DISK_FAULT   a file of lines "write 28 .seg" or "sync 5 .snap": call, errno, which files;
+ *                   "hold 1 .snap": a write lasts as long as it says so; empty or absent: all is well
  *     $DISK_SYNC    a file: made when a sync begins, which then lasts 0.3 s
  *
- * Without the third word a journal's segments are concerned.  Loaded with LD_PRELOAD by a test. */
+ * Loaded with LD_PRELOAD by a test. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,27 +16,32 @@
 
 ssize_t pwrite64(int fd, const void *bytes, size_t n_bytes, off64_t at);
 
+/* 0, or what a line says of this call and this file. */
+static int said(const char *path, const char *call)
+{
+    char what[16], of[16];
+    int number, found = 0;
+    FILE *file = getenv("DISK_FAULT") != NULL ? fopen(getenv("DISK_FAULT"), "re") : NULL;
+    while (file != NULL && fscanf(file, "%15s %d %15s", what, &number, of) == 3)
+        if (strcmp(what, call) == 0 && strstr(path, of) != NULL)
+            found = number;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
 /* 0, or the errno with which this call is to fail. */
 static int fault(int fd, const char *call)
 {
-    char link[64], path[512], what[16] = "", of[16] = ".seg";
-    int number = 0;
+    char link[64], path[512];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, sizeof path - 1);
-    FILE *file = n > 0 && getenv("DISK_FAULT") != NULL ? fopen(getenv("DISK_FAULT"), "re") : NULL;
-    if (file == NULL)
+    if (n <= 0)
         return 0;
     path[n] = '\0';
-    if (fscanf(file, "%15s %d %15s", what, &number, of) < 2)
-        number = 0;
-    fclose(file);
-    if (strstr(path, of) == NULL)
-        return 0;
-    if (strcmp(what, "hold") == 0 && strcmp(call, "write") == 0) {
+    while (strcmp(call, "write") == 0 && said(path, "hold") != 0)
         usleep(1000);
-        return fault(fd, call);
-    }
-    return strcmp(what, call) == 0 ? number : 0;
+    return said(path, call);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t n_bytes, off_t at)
