@@ -2,33 +2,24 @@
  *
  *     segments[]   | at | at | at |        found when opened, looked for again at the end
  *     window       a part of the file around the record; grows with the longest record
- *     streams[]    what this segment's entries call by number
+ *     entries      what this segment's entries call by number; those of the record    (entries.c)
  *
- * A record is looked at as a whole before its first entry is given out: its checksum first, then
- * that its entries fill it exactly.  Where a record is not whole the reader stops for good: at the
- * journal's end that may be a write that never finished, anywhere else it is damage.  Which of the
- * two is told by the records behind it: each says how far the journal was synced when it was made,
- * and what was synced once cannot be torn. */
+ * A record is looked at as a whole before its first entry is given out: its checksum, then its
+ * entries.  Where a record is not whole the reader stops for good: at the journal's end that may be a
+ * write that never finished, anywhere else it is damage.  Which of the two is told by the records
+ * behind it: each says how far the journal was synced when it was made, and what was synced once
+ * cannot be torn. */
 #include "lib/journal/reader.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "lib/base/alloc.h"
-#include "lib/base/le.h"
+#include "lib/journal/entries.h"
 #include "lib/journal/folder.h"
 #include "lib/journal/segment.h"
 
 #define READER_WINDOW_BYTES ((size_t)64 * 1024)
-
-struct reader_stream {
-    uint64_t model_hash, detector_hash;
-    size_t n_values;
-    void *tag;
-    uint16_t name_bytes;
-    char name[]; /* NUL behind */
-};
 
 struct celltap_journal_reader {
     const struct celltap_files *files;
@@ -43,11 +34,8 @@ struct celltap_journal_reader {
     uint64_t window_at;    /* offset in the file */
     size_t window_bytes, window_room;
 
-    struct reader_stream **streams; /* [n_streams] owned, each owned */
-    size_t n_streams, n_streams_room;
-
     struct segment_record record;
-    const unsigned char *at, *end; /* entries left of the record */
+    struct entries entries; /* what this segment's streams are called; those left of the record */
     char directory[];
 };
 
@@ -113,13 +101,6 @@ static int reader_stop(struct celltap_journal_reader *reader, const char *reason
                        reader->fault.offset, reason);
 }
 
-static void reader_forget_streams(struct celltap_journal_reader *reader)
-{
-    for (size_t i = 0; i < reader->n_streams; i++)
-        alloc_free(reader->streams[i]);
-    reader->n_streams = 0;
-}
-
 static void reader_close_file(struct celltap_journal_reader *reader)
 {
     if (reader->file >= 0)
@@ -127,7 +108,7 @@ static void reader_close_file(struct celltap_journal_reader *reader)
     reader->file = -1;
     reader->window_bytes = 0;
     reader->window_at = 0;
-    reader_forget_streams(reader);
+    entries_forget(&reader->entries);
 }
 
 /* Opens the segment segment_ix and reads its head. */
@@ -155,139 +136,10 @@ static int reader_open_segment(struct celltap_journal_reader *reader,
     return 0;
 }
 
-/* ---- entries ------------------------------------------------------------------------------ */
-
-static int reader_make_stream_room(struct celltap_journal_reader *reader)
-{
-    if (reader->n_streams < reader->n_streams_room)
-        return 0;
-    size_t room = reader->n_streams_room != 0 ? 2 * reader->n_streams_room : 64;
-    struct reader_stream **streams = alloc_new(room, sizeof *streams);
-    if (streams == NULL)
-        return CELLTAP_ENOMEM;
-    if (reader->n_streams > 0)
-        memcpy(streams, reader->streams, reader->n_streams * sizeof *streams);
-    alloc_free(reader->streams);
-    reader->streams = streams;
-    reader->n_streams_room = room;
-    return 0;
-}
-
-/* Bytes of a definition; 0: it reaches beyond the end. */
-static size_t reader_define_bytes(const unsigned char *at, const unsigned char *end, uint32_t word)
-{
-    if (end - at < 13)
-        return 0;
-    size_t n_bytes = 13 + (size_t)at[12] + (word & SEGMENT_WATCHED ? 8 : 0);
-    return (size_t)(end - at) < n_bytes ? 0 : n_bytes;
-}
-
-static int reader_define(struct celltap_journal_reader *reader, const unsigned char *at,
-                         uint32_t word)
-{
-    struct reader_stream *stream = NULL;
-    if (reader_make_stream_room(reader) == 0)
-        stream = alloc_new(1, sizeof *stream + at[12] + 1);
-    if (stream == NULL)
-        return CELLTAP_ENOMEM;
-    stream->model_hash = le_get64(at);
-    stream->n_values = le_get32(at + 8);
-    stream->name_bytes = at[12];
-    memcpy(stream->name, at + 13, stream->name_bytes);
-    if (word & SEGMENT_WATCHED)
-        stream->detector_hash = le_get64(at + 13 + stream->name_bytes);
-    reader->streams[reader->n_streams++] = stream;
-    return 0;
-}
-
-/* Bytes of an entry behind its definition. */
-static size_t reader_entry_bytes(const struct reader_stream *stream, uint32_t word)
-{
-    if (word & SEGMENT_MARK)
-        return 8;
-    return 16 + stream->n_values * sizeof(float) +
-           (word & SEGMENT_MISSING ? segment_mask_bytes(stream->n_values) : 0);
-}
-
-/* Walks the entries: takes definitions, sees that all is in bounds.  NULL, or what is wrong;
- * *ret_code is not 0 when there is no memory. */
-static const char *reader_walk(struct celltap_journal_reader *reader, const unsigned char *at,
-                               const unsigned char *end, int *ret_code)
-{
-    static const char outside[] = "an entry reaches beyond its record";
-    for (uint32_t i = 0; i < reader->record.n_entries; i++) {
-        if (end - at < 4)
-            return outside;
-        uint32_t word = le_get32(at), ix = word & SEGMENT_IX_MAX;
-        if (word & ~(uint32_t)(SEGMENT_FLAGS | SEGMENT_IX_MAX))
-            return "an entry has unknown flags";
-        at += 4;
-        if (word & SEGMENT_DEFINE) {
-            size_t n_bytes = reader_define_bytes(at, end, word);
-            if (n_bytes == 0)
-                return outside;
-            if (ix != reader->n_streams)
-                return "a stream is defined out of order";
-            *ret_code = reader_define(reader, at, word);
-            if (*ret_code != 0)
-                return "out of memory";
-            at += n_bytes;
-        }
-        if (ix >= reader->n_streams)
-            return "a stream is used before it is defined";
-        size_t n_bytes = reader_entry_bytes(reader->streams[ix], word);
-        if ((size_t)(end - at) < n_bytes)
-            return outside;
-        at += n_bytes;
-    }
-    return at == end ? NULL : "a record has bytes behind its entries";
-}
-
 int celltap_journal_entry_next(celltap_journal_reader *reader,
                                struct celltap_journal_entry *ret_entry)
 {
-    if (reader->at >= reader->end)
-        return 0;
-    const unsigned char *at = reader->at;
-    uint32_t word = le_get32(at);
-    struct reader_stream *stream = reader->streams[word & SEGMENT_IX_MAX];
-    at += 4;
-    if (word & SEGMENT_DEFINE)
-        at += reader_define_bytes(at, reader->end, word);
-    *ret_entry = (struct celltap_journal_entry){
-        .stream = stream->name,
-        .stream_bytes = stream->name_bytes,
-        .tag = &stream->tag,
-        .model_hash = stream->model_hash,
-        .detector_hash = stream->detector_hash,
-        .seq = le_get64(at),
-        .reset = (word & SEGMENT_RESET) != 0,
-        .mark = (word & SEGMENT_MARK) != 0,
-        .born = (word & SEGMENT_BORN) != 0,
-        .rewarm = (word & SEGMENT_REWARM) != 0,
-        .n_values = stream->n_values,
-    };
-    if (!ret_entry->mark) {
-        ret_entry->ts_ns = (int64_t)le_get64(at + 8);
-        ret_entry->values = at + 16;
-    }
-    if (!ret_entry->mark && (word & SEGMENT_MISSING))
-        ret_entry->missing = ret_entry->values + stream->n_values * sizeof(float);
-    reader->at = at + reader_entry_bytes(stream, word);
-    return 1;
-}
-
-void celltap_journal_entry_values(const struct celltap_journal_entry *entry, float *ret_values)
-{
-    le_get_floats(entry->values, ret_values, entry->n_values);
-}
-
-void celltap_journal_entry_sensed(const struct celltap_journal_entry *entry, float *ret_values)
-{
-    le_get_floats(entry->values, ret_values, entry->n_values);
-    for (size_t i = 0; entry->missing != NULL && i < entry->n_values; i++)
-        if (entry->missing[i / 8] >> i % 8 & 1)
-            ret_values[i] = NAN;
+    return entries_next(&reader->entries, ret_entry);
 }
 
 /* ---- records ------------------------------------------------------------------------------ */
@@ -331,7 +183,7 @@ int reader_next_strict(celltap_journal_reader *reader, struct celltap_journal_er
     const unsigned char *bytes;
     size_t n;
     int code = 0;
-    reader->at = reader->end = NULL;
+    entries_skip(&reader->entries);
     if (reader->stopped)
         return reader_stop(reader, reader->fault.reason, reterr);
     if (reader->position == reader_segment(reader)) /* its head was not whole yet */
@@ -360,13 +212,12 @@ int reader_next_strict(celltap_journal_reader *reader, struct celltap_journal_er
         return reader_stop(reader, "the file ends inside a record", reterr);
     fault = segment_check_record(bytes, &reader->record);
     if (fault == NULL)
-        fault = reader_walk(reader, bytes + SEGMENT_RECORD_HEAD, bytes + n, &code);
+        fault = entries_begin(&reader->entries, bytes + SEGMENT_RECORD_HEAD, bytes + n,
+                              reader->record.n_entries, &code);
     if (code != 0)
         return folder_fail(reterr, code, 0, "out of memory");
     if (fault != NULL)
         return reader_stop(reader, fault, reterr);
-    reader->at = bytes + SEGMENT_RECORD_HEAD;
-    reader->end = bytes + n;
     reader->position += n;
     return 1;
 }
@@ -425,7 +276,7 @@ int celltap_journal_reader_open(const struct celltap_files *files, const char *d
         if (code != 1)
             break;
         code = 0;
-        reader->at = reader->end;
+        entries_skip(&reader->entries);
     }
     if (code < 0 && !(code == CELLTAP_EDAMAGED && position == 0))
         goto fail;
@@ -441,7 +292,7 @@ void celltap_journal_reader_close(celltap_journal_reader *reader)
     if (reader == NULL)
         return;
     reader_close_file(reader);
-    alloc_free(reader->streams);
+    entries_done(&reader->entries);
     alloc_free(reader->segments);
     alloc_free(reader->window);
     alloc_free(reader);
