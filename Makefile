@@ -17,8 +17,9 @@ VERSION := $(shell sed -n 's/^.define CELLTAP_VERSION "\(.*\)"/\1/p' lib/celltap
 
 # ---- Debian packages ---------------------------------------------------------------------------
 
+# 'new|old': its name in newer and in older releases.
 DEPS      := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libuv1-dev libnng-dev \
-             libyaml-dev libmsgpack-dev
+             libyaml-dev 'libmsgpack-c-dev|libmsgpack-dev'
 DEMO_DEPS := nng-utils python3 python3-msgpack python3-numpy
 TEST_DEPS := check pkg-config $(DEMO_DEPS) python3-onnx python3-pexpect libonnx-testdata
 # (pkg-config: a test builds against what `make install` has put somewhere)
@@ -49,7 +50,9 @@ LIB_LIBS     := -lprotobuf-c -lm
 DAEMON_LIBS  := -luv -lnng -lyaml -lpthread
 CLI_LIBS     := -luv -lnng -lpthread
 EXAMPLE_LIBS := -lnng -lpthread
-UNIT_LIBS    := -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml -lmsgpackc -lpthread -lm
+UNIT_LIBS     = -lcheck_pic -lsubunit -lrt -luv -lnng -lyaml $(MSGPACK_LIBS) -lpthread -lm
+# (asked when a test is linked: now pkg-config may not be there yet; msgpack is its old name)
+MSGPACK_LIBS  = $(shell pkg-config --libs msgpack-c 2>/dev/null || pkg-config --libs msgpack)
 
 # ---- objects -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BASE = ("sh", "env", "mktemp", "rm", "cat")  # what it may find besides the replaced ones
+BASE = ("sh", "env", "mktemp", "rm", "cat", "tr")  # what it may find besides the replaced ones
 
 DPKG = 'for a; do :; done; case " $INSTALLED " in *" $a "*) printf "ii " ;; *) exit 1 ;; esac'
 CACHE = 'case " $KNOWN " in *" $2 "*) ;; *) exit 100 ;; esac'
@@ -67,6 +67,22 @@ def test_unknown_package_fetches_the_lists_first():
     code, _, calls = deps(["d"])
     first, second = calls.splitlines()
     assert code == 0 and first.endswith("update") and second.endswith(" d"), calls
+
+
+def test_names_of_two_releases_any_is_enough_and_else_the_first_known():
+    for installed in ("a new", "a old"):
+        code, output, calls = deps(["a", "new|old"], installed=installed)
+        assert (code, output, calls) == (0, "", ""), (code, output, calls)
+    for known, expected in (("a old", "a old"), ("a new", "a new"), ("a old new", "a new")):
+        code, _, calls = deps(["a", "new|old"], known=known)
+        assert code == 0 and calls.count("\n") == 1, calls
+        assert calls.endswith("--no-install-recommends %s\n" % expected), calls
+
+
+def test_names_of_two_releases_none_known_fetches_the_lists_first():
+    code, output, calls = deps(["a", "new|old"], broken="old")
+    assert code == 1 and "install' failed" in output and output.endswith(" a new|old\n"), output
+    assert [line.split()[-1] for line in calls.splitlines()] == ["update", "old", "update", "old"]
 
 
 def test_neither_root_nor_sudo_says_what_is_needed():
