@@ -6,8 +6,10 @@ then a normal subscriber gets everything, and one that was there before has miss
 listener whose path somebody has removed, or that has gone deaf, listens again by itself.
 """
 import os
+import re
 import socket
 import struct
+import subprocess
 import sys
 
 import msgpack
@@ -91,8 +93,15 @@ def test_listeners_when_500_clients_connect_and_close_at_once_then_all_goes_on()
         early.close()
 
 
+def nng_has_the_fault():
+    version = subprocess.run(["nngcat", "--version"], stdout=subprocess.PIPE, check=True).stdout
+    return tuple(int(part) for part in re.findall(rb"\d+", version)[:2]) < (1, 6)
+
+
 def test_listener_when_it_goes_deaf_all_the_same_then_found_and_opened_again():
     """A copy of the daemon without its sendmsg has nng's fault as it is."""
+    if not nng_has_the_fault():
+        return  # the next case has another way
     with D.Daemon(start=False) as daemon:
         with open(daemon.program, "rb") as file:
             program = file.read()
@@ -123,6 +132,22 @@ def test_listener_when_it_goes_deaf_all_the_same_then_found_and_opened_again():
             except (EOFError, TimeoutError):
                 return False
         D.wait_until(works, "everything to work again")
+
+
+def test_listener_when_nobody_answers_behind_its_path_then_found_and_opened_again():
+    """Somebody binds the path anew, the kernel takes the probe's connection, and that is all."""
+    with D.Daemon(start=False) as daemon, socket.socket(socket.AF_UNIX) as silent:
+        daemon.write(configured(daemon))
+        daemon.start()
+        early = daemon.subscribe(daemon.url("all"))
+        path = daemon.url("ack")[len("ipc://"):]
+        silent.bind(path + ".silent")
+        silent.listen(8)
+        os.rename(path + ".silent", path)
+        daemon.wait_log(daemon.url("ack") + " did not answer; it listens again")
+        check_everything_works(daemon, early, 20)
+        cases.same(daemon.status()["listeners_reopened"], 1)
+        early.close()
 
 
 def test_listener_when_its_path_is_removed_then_it_listens_again_and_connections_live_on():
