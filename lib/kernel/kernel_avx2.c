@@ -2,6 +2,7 @@
 #if defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef __m256 vf;  /* 8 floats */
@@ -53,6 +54,32 @@ WORD(vf, vf_abs, (vf x), _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x))
 VOCABULARY void vf_store(float *at, vf v)
 {
     _mm256_storeu_ps(at, v);
+}
+
+/* 2 floats at each of 4 places, or 4 at each of 2. */
+VOCABULARY vf vf_load_parts(const float *const *from, size_t at, size_t width)
+{
+    if (width == 4)
+        return _mm256_loadu2_m128(from[1] + at, from[0] + at);
+#define PAIR(low, high)                                                                            \
+    _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(const void *)(from[low] + at)),    \
+                 (const __m64 *)(const void *)(from[high] + at))
+    return _mm256_set_m128(PAIR(2, 3), PAIR(0, 1));
+#undef PAIR
+}
+
+VOCABULARY void vf_store_parts(float *const *to, size_t at, size_t width, vf v)
+{
+    __m128 a = _mm256_castps256_ps128(v), b = _mm256_extractf128_ps(v, 1);
+    if (width == 4) {
+        _mm_storeu_ps(to[0] + at, a);
+        _mm_storeu_ps(to[1] + at, b);
+        return;
+    }
+    _mm_storel_pi((__m64 *)(void *)(to[0] + at), a);
+    _mm_storeh_pi((__m64 *)(void *)(to[1] + at), a);
+    _mm_storel_pi((__m64 *)(void *)(to[2] + at), b);
+    _mm_storeh_pi((__m64 *)(void *)(to[3] + at), b);
 }
 
 VOCABULARY vf vf_copysign(vf x, vf sign)

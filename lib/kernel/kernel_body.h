@@ -3,7 +3,7 @@
  *     vocabulary (kernel_plain.c, kernel_avx2.c, kernel_neon.c)
  *         types  vf 8 floats, vi 8 integers, vm 8 masks
  *         words  vf_load store load4 lane set1 add sub mul div fma sqrt min max abs copysign
- *                vf_pairs
+ *                vf_pairs, vf_load_parts store_parts
  *                vf_lt vf_not_lt vf_eq -> vm;  vf_select vf_keep <- vm
  *                vi_set1 add sub and or xor shl sar;  vi_bits, vf_bits: the same bits as the other
  *     body       functions -> sums -> lstm, rows (dense), rnn, gru, reductions -> table

@@ -3,8 +3,12 @@
  *     block of 8 units:   sums i o f g  --functions-->  i o f g, c     in registers
  *     all blocks done:    o, c          --tanh------->  h              one pass over the column
  *
- * If 1 to 4 units are left behind the blocks, all their gates are 1 or 2 vectors (a "tail") up to the
- * functions, then lanes of a block as of the others; in panels tails come first, 6 columns a tile.
+ * If 1 to 4 units are left behind the blocks, all their gates are 1 or 2 vectors of sums (a "tail"):
+ *
+ *     one column:  --functions-->     lanes of a block as of the others
+ *     panel:       4 or 2 columns' lanes i i i i, o o o o, f f f f, g g g g  --functions-->  h, c
+ *
+ * In panels tails come first, 8 vectors of sums a tile.
  * The old h is read from the streams' states until all blocks are done; then the new one goes into
  * the panel and over it.  c is updated in place. */
 
@@ -12,7 +16,7 @@ enum { LSTM_I, LSTM_O, LSTM_F, LSTM_G, LSTM_SUMS };
 enum { LSTM_OUT_H, LSTM_OUT_C, LSTM_OUT_I, LSTM_OUT_F, LSTM_OUT_G, LSTM_OUT_O, LSTM_OUTS };
 
 #define LSTM_BLOCKS_MAX 3 /* of a tile, with what is behind them */
-#define TAIL_COLUMNS    6 /* of a tile of what is behind them */
+#define TAIL_SUMS       8 /* vectors of sums in a tile of tails */
 
 static const unsigned char lstm_out[LSTM_SUMS] = {LSTM_OUT_I, LSTM_OUT_O, LSTM_OUT_F, LSTM_OUT_G};
 
@@ -206,34 +210,69 @@ INLINE void lstm_tile(const struct lstm_job *job, size_t column_ix, size_t block
             vf_store(out + n * KERNEL_LANES, y);
             vf_store(states[0] + state_at + n * KERNEL_LANES, y);
         }
+    else if (T > 0)
+        vf_store(out + N * KERNEL_LANES, lstm_h(gates[LSTM_O], cs[N]));
 }
 
-/* The T vectors behind the blocks for C columns, all of k. */
+/* The units behind the blocks of as many columns as fill a vector, from their T vectors of sums; but
+ * for h in the states. */
+INLINE void lstm_tail_usual(const float *const *sums, float *const *outs, float *const *c_states,
+                            size_t T, size_t padded)
+{
+    size_t width = 2 * T;
+    vf z[LSTM_SUMS];
+    z[LSTM_I] = vf_load_parts(sums, 0, width);
+    z[LSTM_F] = vf_load_parts(sums, width, width);
+    z[LSTM_G] = vf_load_parts(sums, 2 * width, width);
+    z[LSTM_O] = vf_load_parts(sums, 3 * width, width);
+    lstm_usual(z);
+    vf c = vf_load_parts((const float *const *)c_states, 0, width);
+    c = vf_fma(z[LSTM_F], c, vf_mul(z[LSTM_I], z[LSTM_G]));
+    vf kept = flush(c);
+    EACH (s, LSTM_SUMS)
+        vf_store_parts(outs, lstm_out[s] * padded, width, z[s]);
+    vf_store_parts(outs, LSTM_OUT_C * padded, width, kept);
+    vf_store_parts(c_states, 0, width, kept);
+    vf_store_parts(outs, LSTM_OUT_H * padded, width, lstm_h(z[LSTM_O], c));
+}
+
+/* The T vectors behind the blocks for up to C columns, all of k; but for h in the states.  Where
+ * columns are missing the last one is computed again. */
 INLINE void lstm_tail(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
                       size_t column_ix, size_t C, size_t T)
 {
     struct lstm_job job = lstm_whole(lstm, panel);
-    size_t unit = lstm->n_blocks * KERNEL_LANES;
+    size_t unit = lstm->n_blocks * KERNEL_LANES, n_columns = panel->n_columns - column_ix;
     const float *weights = lstm->weights + lstm->n_blocks * job.block_step;
-    const float *x[TAIL_COLUMNS], *h[TAIL_COLUMNS];
-    vf sums[TILE_SUMS];
+    float *column = panel->activations + column_ix * panel->stride;
+    const float *x[TAIL_SUMS], *h[TAIL_SUMS], *sums[TAIL_SUMS];
+    float *outs[TAIL_SUMS], *c_states[TAIL_SUMS], lanes[TAIL_SUMS * KERNEL_LANES];
+    vf z[TAIL_SUMS];
     EACH (c, C) {
-        x[c] = panel->activations + (column_ix + c) * panel->stride + panel->in_at;
-        h[c] = panel->states[column_ix + c] + panel->state_at;
+        float *state = panel->states[column_ix] + panel->state_at;
+        x[c] = column + panel->in_at;
+        h[c] = state;
+        outs[c] = column + panel->out_at + unit;
+        c_states[c] = state + job.padded + unit;
+        sums[c] = lanes + c * T * KERNEL_LANES;
         EACH (t, T)
-            sums[c * T + t] = vf_load(lstm->bias + unit * LSTM_SUMS + t * KERNEL_LANES);
+            z[c * T + t] = vf_load(lstm->bias + unit * LSTM_SUMS + t * KERNEL_LANES);
+        if (c + 1 < n_columns)
+            column_ix++, column += panel->stride;
     }
-    sum_rows(sums, C, T, weights, T, x, job.n_x);
-    sum_rows(sums, C, T, weights + job.n_x * T * KERNEL_LANES, T, h, job.n_h);
-    for (size_t c = 0; c < C; c++) {
-        float *out = panel->activations + (column_ix + c) * panel->stride + panel->out_at + unit;
-        float *c_state = panel->states[column_ix + c] + panel->state_at + job.padded + unit;
+    sum_rows(z, C, T, weights, T, x, job.n_x);
+    sum_rows(z, C, T, weights + job.n_x * T * KERNEL_LANES, T, h, job.n_h);
+    EACH (i, C * T)
+        vf_store(lanes + i * KERNEL_LANES, z[i]);
+    if (lstm->usual) {
+        for (size_t c = 0; c < C; c += KERNEL_LANES / (2 * T))
+            lstm_tail_usual(sums + c, outs + c, c_states + c, T, job.padded);
+        return;
+    }
+    for (size_t c = 0; c < C && c < n_columns; c++) {
         vf gates[LSTM_SUMS];
-        lstm_tail_gates(sums + c * T, T, lstm->usual, gates);
-        if (lstm->usual)
-            lstm_put(job.padded, gates, out, c_state);
-        else
-            lstm_unusual(&job, gates, unit, out, c_state);
+        lstm_tail_gates(z + c * T, T, false, gates);
+        lstm_unusual(&job, gates, unit, outs[c], c_states[c]);
     }
 }
 
@@ -273,12 +312,10 @@ LSTM_BLOCKS(1, 2)
 LSTM_BLOCKS(2, 2)
 LSTM_COLUMNS(2)
 LSTM_COLUMNS(3)
-LSTM_TAIL(2, 1)
-LSTM_TAIL(3, 1)
-LSTM_TAIL(6, 1)
+LSTM_TAIL(4, 1)
+LSTM_TAIL(8, 1)
 LSTM_TAIL(2, 2)
-LSTM_TAIL(3, 2)
-LSTM_TAIL(6, 2)
+LSTM_TAIL(4, 2)
 #undef LSTM_BLOCKS
 #undef LSTM_COLUMNS
 #undef LSTM_TAIL
@@ -287,12 +324,11 @@ static lstm_blocks_function *const lstm_blocks[][LSTM_BLOCKS_MAX + 1] = {
     {lstm_blocks_0_1, lstm_blocks_1_1, lstm_blocks_2_1},
     {lstm_blocks_0_2, lstm_blocks_1_2, lstm_blocks_2_2}};
 static lstm_columns_function *const lstm_columns[] = {NULL, NULL, lstm_columns_2, lstm_columns_3};
-static lstm_blocks_function *const lstm_tails[][TAIL_COLUMNS + 1] = {
-    {NULL},
-    {NULL, NULL, lstm_tail_2_1, lstm_tail_3_1, NULL, NULL, lstm_tail_6_1},
-    {NULL, NULL, lstm_tail_2_2, lstm_tail_3_2, NULL, NULL, lstm_tail_6_2}};
+static lstm_blocks_function *const lstm_tails[][2] = {
+    {NULL}, {lstm_tail_4_1, lstm_tail_8_1}, {lstm_tail_2_2, lstm_tail_4_2}};
 
-/* h of columns whose gates are all done: into the panel, and over the old one. */
+/* h of columns whose gates are all done: into the panel, and over the old one.  Usual tails have
+ * put theirs into the panel already. */
 INLINE void lstm_finish_column(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
                                size_t ix, bool usual)
 {
@@ -300,7 +336,8 @@ INLINE void lstm_finish_column(const struct kernel_lstm *lstm, const struct kern
     float *h = panel->activations + ix * panel->stride + panel->out_at;
     float *state = panel->states[ix] + panel->state_at;
     const float *o = h + LSTM_OUT_O * padded, *c = h + LSTM_OUT_C * padded;
-    for (size_t unit = 0; unit < lstm->n_units; unit += KERNEL_LANES) {
+    size_t unit = 0, n_units = usual ? lstm->n_blocks * KERNEL_LANES : lstm->n_units;
+    for (; unit < n_units; unit += KERNEL_LANES) {
         vf y = vf_load(c + unit);
         if (usual)
             y = lstm_h(vf_load(o + unit), y);
@@ -309,6 +346,10 @@ INLINE void lstm_finish_column(const struct kernel_lstm *lstm, const struct kern
         vf_store(h + unit, y);
         vf_store(state + unit, y);
     }
+    if (usual && lstm->n_tail == 1)
+        __builtin_memcpy(state + unit, h + unit, 2 * sizeof *h);
+    else if (usual && lstm->n_tail == 2)
+        __builtin_memcpy(state + unit, h + unit, 4 * sizeof *h);
 }
 
 static void lstm_finish(const struct kernel_lstm *lstm, const struct kernel_panel *panel,
@@ -333,16 +374,6 @@ static __attribute__((noinline)) void lstm_one_column(const struct kernel_lstm *
     lstm_finish(lstm, panel, 0, 1);
 }
 
-static void lstm_tails_first(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
-{
-    for (size_t c = 0, n; c < panel->n_columns; c += n) {
-        size_t n_left = panel->n_columns - c;
-        n = n_left >= TAIL_COLUMNS && n_left != TAIL_COLUMNS + 1 ? TAIL_COLUMNS
-                                                                 : tile_columns(n_left);
-        lstm_tails[lstm->n_tail][n](lstm, panel, c);
-    }
-}
-
 /* The piece at hand of blocks [from, to) for all columns; each tile of columns goes through all
  * blocks.  When these are all there are, h can be finished at once. */
 static void lstm_panel(const struct lstm_job *job, size_t from, size_t to)
@@ -357,6 +388,13 @@ static void lstm_panel(const struct lstm_job *job, size_t from, size_t to)
     }
     if (!all && to == job->n_blocks && job->ends)
         lstm_finish(job->lstm, job->panel, 0, job->panel->n_columns);
+}
+
+static void lstm_tails_first(const struct kernel_lstm *lstm, const struct kernel_panel *panel)
+{
+    size_t n = TAIL_SUMS / lstm->n_tail;
+    for (size_t c = 0; c < panel->n_columns; c += n)
+        lstm_tails[lstm->n_tail][panel->n_columns - c > n / 2](lstm, panel, c);
 }
 
 static __attribute__((noinline)) void lstm_many_columns(const struct kernel_lstm *lstm,

@@ -2,6 +2,7 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct {
@@ -69,6 +70,28 @@ VOCABULARY vf vf_load4(const float *at)
     return (vf){vld1q_f32(at), vld1q_f32(at)};
 }
 #define vf_lane(v, i) ((vf){vdupq_laneq_f32((v).a, i), vdupq_laneq_f32((v).b, i)})
+
+/* 2 floats at each of 4 places, or 4 at each of 2. */
+VOCABULARY vf vf_load_parts(const float *const *from, size_t at, size_t width)
+{
+    if (width == 4)
+        return (vf){vld1q_f32(from[0] + at), vld1q_f32(from[1] + at)};
+    return (vf){vcombine_f32(vld1_f32(from[0] + at), vld1_f32(from[1] + at)),
+                vcombine_f32(vld1_f32(from[2] + at), vld1_f32(from[3] + at))};
+}
+
+VOCABULARY void vf_store_parts(float *const *to, size_t at, size_t width, vf v)
+{
+    if (width == 4) {
+        vst1q_f32(to[0] + at, v.a);
+        vst1q_f32(to[1] + at, v.b);
+        return;
+    }
+    vst1_f32(to[0] + at, vget_low_f32(v.a));
+    vst1_f32(to[1] + at, vget_high_f32(v.a));
+    vst1_f32(to[2] + at, vget_low_f32(v.b));
+    vst1_f32(to[3] + at, vget_high_f32(v.b));
+}
 
 VOCABULARY vf vf_fma(vf x, vf y, vf z)
 {

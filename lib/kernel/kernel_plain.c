@@ -47,6 +47,21 @@ VOCABULARY vf vf_load4(const float *at)
 }
 #define vf_lane(v, i) vf_set1((v).a[i])
 
+/* 2 floats at each of 4 places, or 4 at each of 2. */
+VOCABULARY vf vf_load_parts(const float *const *from, size_t at, size_t width)
+{
+    vf v;
+    for (size_t i = 0; i < 8 / width; i++)
+        memcpy((float *)&v + i * width, from[i] + at, width * sizeof(float));
+    return v;
+}
+
+VOCABULARY void vf_store_parts(float *const *to, size_t at, size_t width, vf v)
+{
+    for (size_t i = 0; i < 8 / width; i++)
+        memcpy(to[i] + at, (float *)&v + i * width, width * sizeof(float));
+}
+
 #define BOTH(type, name, op)                                                                       \
     VOCABULARY type name(type x, type y)                                                           \
     {                                                                                              \
