@@ -39,7 +39,7 @@ static const char *ipc_fault(const char *path)
     if (path[strlen(path) - 1] == '/')
         return "names a directory; add the socket's name: ipc:///run/celltap/name.ipc";
     if (strlen(path) > CONF_URL_PATH_MAX)
-        return "has a path of more than 107 bytes, the system's limit; choose a shorter one";
+        return "has a path of more than 106 bytes, the system's limit; choose a shorter one";
     return NULL;
 }
 

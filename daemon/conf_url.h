@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-#define CONF_URL_PATH_MAX 107 /* bytes of an ipc path: sun_path holds 108 with its NUL */
+/* Bytes of an ipc path: sun_path holds 108 with its NUL, and a listener is bound at PATH~ first. */
+#define CONF_URL_PATH_MAX 106
 
 /* What is wrong with a URL, and what to do; NULL: nothing. */
 const char *conf_url_fault(const char *url);

@@ -230,8 +230,9 @@ int loop_run(struct conf *conf)
     loop->lock_fd = loop->latency_fd = -1;
     int code = loop_start(loop);
     if (code == 0) {
-        log_line(LOG_LEVEL_NOTICE, "ready: celltapd " CELLTAP_VERSION ", %zu models, %zu taps",
-                 conf->n_models, conf->n_taps);
+        log_line(LOG_LEVEL_NOTICE, "ready: celltapd " CELLTAP_VERSION ", %zu model%s, %zu tap%s",
+                 conf->n_models, conf->n_models == 1 ? "" : "s", conf->n_taps,
+                 conf->n_taps == 1 ? "" : "s");
         sd_ready(&loop->sd);
         uv_run(&loop->uv, UV_RUN_DEFAULT);
         log_line(LOG_LEVEL_NOTICE, "ended");

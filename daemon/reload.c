@@ -120,8 +120,9 @@ static void plan_apply_ingest(struct reload_plan *plan)
 static void plan_report_models(struct reload_plan *plan, const struct engine_change *change)
 {
     reload_say(plan->report,
-               "%zu models, %zu taps, %zu ingest; streams: %zu go on, %zu start afresh, %zu gone",
-               plan->conf->n_models, plan->conf->n_taps, plan->conf->n_ingest, change->n_kept,
+               "%zu model%s, %zu tap%s, %zu ingest; streams: %zu go on, %zu start afresh, %zu gone",
+               plan->conf->n_models, plan->conf->n_models == 1 ? "" : "s", plan->conf->n_taps,
+               plan->conf->n_taps == 1 ? "" : "s", plan->conf->n_ingest, change->n_kept,
                change->n_afresh, change->n_dropped);
     if (change->n_late > 0)
         reload_say(plan->report, "%zu frames that waited for a detector to learn are not stepped",

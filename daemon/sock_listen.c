@@ -50,6 +50,20 @@ static int listen_fail(struct sock_error *reterr, const char *url, const char *w
     return -1;
 }
 
+static const char *listen_why(int nng_code)
+{
+    switch (nng_code) {
+    case NNG_ENOENT:
+        return "its directory does not exist; make it";
+    case NNG_EADDRINUSE:
+        return "another process listens there; stop it, or choose another port";
+    case NNG_EADDRINVAL:
+        return "the host is no address of this machine, or a name that is not known";
+    default:
+        return nng_strerror(nng_code);
+    }
+}
+
 /* ---- paths -------------------------------------------------------------------------------- */
 
 static int listen_address(const char *path, struct sockaddr_un *ret_address)
@@ -141,9 +155,7 @@ static int listener_open(struct sock *sock, struct sock_listener *listener,
     }
     int code = nng_listen(sock->nng, bound, &listener->nng, 0);
     if (code != 0)
-        return listen_fail(reterr, listener->url,
-                           code == NNG_ENOENT ? "its directory does not exist; make it"
-                                              : nng_strerror(code));
+        return listen_fail(reterr, listener->url, listen_why(code));
     listener->open = true;
     return 0;
 }

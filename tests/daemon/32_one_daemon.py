@@ -49,7 +49,19 @@ def test_daemon_when_a_port_is_in_use_then_refused():
             daemon.write(daemon.default(taps=[{"name": "all", "listen": [
                 daemon.url("all"), first.tcp("all")]}]))
         first.start()
-        refused(second, first.tcp("all"))
+        refused(second, first.tcp("all") + ": another process listens there; ")
+        second.write(second.default(taps=[{"name": "all", "insecure": True,
+                                           "listen": ["tcp://192.0.2.1:5555"]}]))
+        refused(second, "no address of this machine")
+
+
+def test_path_when_as_long_as_allowed_then_is_listened_on():
+    with D.Daemon(start=False) as daemon:
+        url = daemon.url("x")
+        url = url.replace("x.ipc", "x" * (len("ipc://") + 106 - len(url) + 1) + ".ipc")
+        cases.same(len(url), len("ipc://") + 106)
+        daemon.write(daemon.default(taps=[{"name": "all", "listen": [url]}]))
+        daemon.start()
 
 
 def test_daemon_when_the_last_one_was_killed_then_takes_its_paths_over():

@@ -77,7 +77,7 @@ def test_notifications_when_nobody_reads_them_then_frames_are_taken_and_the_stat
         daemon.notifications()
         fill(os.path.join(daemon.directory, "notify"))
         daemon.signal(signal.SIGHUP)  # RELOADING, READY: no room for either
-        daemon.wait_log("reload: 1 models")
+        daemon.wait_log("reload: 1 model, ")
         for seq in range(1, 11):
             cases.same(D.feed(req, [D.frame("s", [1, 2, 3], seq=seq)])["accepted"], 1)
         before = daemon.notified.count("READY=1")

@@ -185,7 +185,7 @@ static const struct fault {
      "ipc:///run/celltap/name.ipc"},
     {MODEL "runtime_dir: /" A91 "\n", /* ingest-ack.ipc and control.ipc still fit */
      "c.yaml:2:14: `ipc:///" A91
-     "/activations.ipc` has a path of more than 107 bytes, the system's "
+     "/activations.ipc` has a path of more than 106 bytes, the system's "
      "limit; choose a shorter one"},
     {MODEL "taps:\n  - name: ingest\n",
      "c.yaml:3:1: `ipc:///run/celltap/ingest.ipc` is listened on twice, first by a default; give "

@@ -13,7 +13,7 @@ static const struct good {
 } goods[] = {
     {"ipc:///run/celltap/a.ipc", false},
     {"ipc:///a b", false},
-    {"ipc:///" A50 A50 "aaaaaa", false}, /* 107 bytes */
+    {"ipc:///" A50 A50 "aaaaa", false}, /* 106 bytes */
     {"tcp://127.0.0.1:1", false},
     {"tcp://127.255.0.1:65535", false},
     {"tcp://[::1]:5550", false},
@@ -41,7 +41,7 @@ static const struct bad {
     {"ipc://", "needs an absolute path"},
     {"ipc://a", "needs an absolute path"},
     {"ipc:///a/", "names a directory"},
-    {"ipc:///" A50 A50 "aaaaaaa", "more than 107 bytes"}, /* 108 bytes */
+    {"ipc:///" A50 A50 "aaaaaa", "more than 106 bytes"}, /* 107 bytes */
     {"tcp://", "must be tcp://host:port"},
     {"tcp://127.0.0.1", "must be tcp://host:port"},
     {"tcp://:5550", "needs a host"},
