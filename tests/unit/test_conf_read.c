@@ -14,7 +14,7 @@
 #define INGEST   MODEL "ingest: [{socket: pull, listen: [" /* URLs in line 2, column 34 */
 
 #define A30 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define A91 A30 A30 A30 "a"
+#define A90 A30 A30 A30
 
 /* A file, and the whole of what it is told. */
 static const struct fault {
@@ -183,8 +183,8 @@ static const struct fault {
     {MODEL "control: {listen: \"ipc:///run/x/\"}\n",
      "c.yaml:2:19: `listen`: `ipc:///run/x/` names a directory; add the socket's name: "
      "ipc:///run/celltap/name.ipc"},
-    {MODEL "runtime_dir: /" A91 "\n", /* ingest-ack.ipc and control.ipc still fit */
-     "c.yaml:2:14: `ipc:///" A91
+    {MODEL "runtime_dir: /" A90 "\n", /* ingest-ack.ipc and control.ipc still fit */
+     "c.yaml:2:14: `ipc:///" A90
      "/activations.ipc` has a path of more than 106 bytes, the system's "
      "limit; choose a shorter one"},
     {MODEL "taps:\n  - name: ingest\n",
