@@ -117,8 +117,12 @@ static const struct {
     {"GlobalMaxPool", "pooling mixes timesteps"},
     {"CumSum", "a running sum over time is not supported"},
     {"ReverseSequence", "a reversed sequence looks ahead"},
-    {"Loop", "a loop inside the graph cannot be advanced timestep by timestep"},
-    {"Scan", "a scan inside the graph cannot be advanced timestep by timestep"},
+    {"Loop",
+     "a loop inside the graph cannot be advanced timestep by timestep: export recurrent layers "
+     "whole, as LSTM, GRU or RNN (PyTorch: torch.onnx.export(..., dynamo=False))"},
+    {"Scan",
+     "a scan inside the graph cannot be advanced timestep by timestep: export recurrent layers "
+     "whole, as LSTM, GRU or RNN"},
     {"If", "a branch inside the graph is not supported"},
     {"Attention", "attention looks at the whole sequence"},
     {"MultiHeadAttention", "attention looks at the whole sequence"},

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/model/carry.h"
+#include "lib/model/onnx_function.h"
 #include "lib/model/onnx_priv.h"
 #include "lib/model/onnx_tensor.h"
 
@@ -389,6 +390,8 @@ int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph 
     int err = onnx_unpack(load, data, n_bytes, &model);
     if (err == 0 && (model->graph == NULL || model->graph->n_node == 0))
         err = load_invalid(load, "the file holds no ONNX graph");
+    if (err == 0)
+        err = onnx_function_inline(load, model);
     if (err == 0)
         err = onnx_opset(load, model, &graph.opset);
     if (err == 0)

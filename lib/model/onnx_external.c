@@ -155,17 +155,26 @@ static int external_visit(struct external *external, OnnxTensor *tensor)
     return onnx_is_external(tensor) ? external->visit(external, tensor) : 0;
 }
 
-static int external_each(struct external *external, const Celltap__Onnx__Graph *graph)
+static int external_nodes(struct external *external, Celltap__Onnx__Node *const *nodes, size_t n)
 {
+    int err = 0;
+    for (size_t k = 0; err == 0 && k < n; k++)
+        for (size_t a = 0; err == 0 && a < nodes[k]->n_attribute; a++)
+            if (nodes[k]->attribute[a]->t != NULL)
+                err = external_visit(external, nodes[k]->attribute[a]->t);
+    return err;
+}
+
+static int external_each(struct external *external, const Celltap__Onnx__Model *model)
+{
+    const Celltap__Onnx__Graph *graph = model->graph;
     int err = 0;
     for (size_t k = 0; err == 0 && k < graph->n_initializer; k++)
         err = external_visit(external, graph->initializer[k]);
-    for (size_t k = 0; err == 0 && k < graph->n_node; k++) {
-        const Celltap__Onnx__Node *node = graph->node[k];
-        for (size_t a = 0; err == 0 && a < node->n_attribute; a++)
-            if (node->attribute[a]->t != NULL)
-                err = external_visit(external, node->attribute[a]->t);
-    }
+    if (err == 0)
+        err = external_nodes(external, graph->node, graph->n_node);
+    for (size_t k = 0; err == 0 && k < model->n_functions; k++)
+        err = external_nodes(external, model->functions[k]->node, model->functions[k]->n_node);
     return err;
 }
 
@@ -196,11 +205,11 @@ int onnx_external_read(struct load *load, const char *folder, const void *data, 
     if (err == CELLTAP_EMODEL || (err == 0 && model->graph == NULL))
         return 0;
     if (err == 0)
-        err = external_each(&external, model->graph);
+        err = external_each(&external, model);
     if (err == 0 && external.n_tensors > 0) {
         load->budget_bytes += (size_t)external.n_bytes;
         external.visit = external_take;
-        err = external_each(&external, model->graph);
+        err = external_each(&external, model);
         if (err == 0)
             err = external_pack(load, model, ret_bytes, ret_n_bytes);
     }

@@ -56,7 +56,9 @@ int plan_append(struct plan *plan, const struct plan_step *step, const size_t *i
         return err;
     struct plan_step *made = &plan->steps[plan->n_steps++];
     *made = *step;
-    made->in = memcpy(in_copy, in, n_in * sizeof *in);
+    if (n_in > 0)
+        memcpy(in_copy, in, n_in * sizeof *in);
+    made->in = in_copy;
     made->n_in = n_in;
     made->n_out = n_out;
     made->out = first;

@@ -63,8 +63,8 @@ static int remark_windows(struct lower *lower, struct celltap_model *model)
             err = remark_add(lower, model,
                              "all %s values of input '%.100s' are one frame, none of its axes is "
                              "time: a recurrent layer that the exporter wrote out timestep by "
-                             "timestep is none any more; torch.onnx.export(..., dynamo=False) "
-                             "keeps it",
+                             "timestep is none any more (PyTorch keeps nn.LSTM, nn.GRU and nn.RNN "
+                             "whole with torch.onnx.export(..., dynamo=False))",
                              sizes, lower->graph->values[port->value].name);
     }
     return err;

@@ -82,6 +82,17 @@ static void tensor_put_outside(OnnxTensor *tensor, const struct claim *claim, ch
     tensor->external_data[2] = entry_new("length", claim->length ? claim->length : length);
 }
 
+/* Attributes may be tensors, too. */
+static void graph_put_attributes_outside(Celltap__Onnx__Graph *graph, char *data, size_t *n_data)
+{
+    for (size_t k = 0; k < graph->n_node; k++)
+        for (size_t a = 0; a < graph->node[k]->n_attribute; a++) {
+            OnnxTensor *tensor = graph->node[k]->attribute[a]->t;
+            if (tensor != NULL && tensor->has_raw_data)
+                tensor_put_outside(tensor, &(struct claim){0}, data, n_data);
+        }
+}
+
 /* The graph in the folder, all its numbers in model.onnx.data. */
 static void place_put(const struct place *place, const char *graph, struct claim first)
 {
@@ -95,6 +106,7 @@ static void place_put(const struct place *place, const char *graph, struct claim
         tensor_put_outside(model->graph->initializer[k], k == 0 ? &first : &(struct claim){0}, data,
                            &n_data);
     }
+    graph_put_attributes_outside(model->graph, data, &n_data);
     place_write(place, "model.onnx.data", data, n_data);
     bytes = realloc(bytes, celltap__onnx__model__get_packed_size(model));
     n_bytes = celltap__onnx__model__pack(model, bytes);
@@ -123,6 +135,20 @@ START_TEST(test_external_when_data_is_beside_then_is_the_model_with_data_inside)
     celltap_model_unref(inside);
     celltap_model_unref(outside);
     celltap_model_unref(again);
+    place_remove(&place);
+}
+END_TEST
+
+START_TEST(test_external_when_an_attribute_is_a_tensor_then_its_data_is_read_too)
+{
+    struct place place = place_new();
+    celltap_model *model = NULL;
+    struct celltap_diagnosis said = {0};
+    char text[512];
+    place_put(&place, "where_expand", (struct claim){0});
+    ck_assert_msg(celltap_model_load(place.model, &model, &said) == 0, "%s", said.text);
+    ck_assert_str_eq(graphs_run(model, 1, text), "1 4 9 16");
+    celltap_model_unref(model);
     place_remove(&place);
 }
 END_TEST
@@ -361,6 +387,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         test_external_when_data_is_beside_then_is_the_model_with_data_inside,
+        test_external_when_an_attribute_is_a_tensor_then_its_data_is_read_too,
         test_external_when_a_number_changes_then_is_another_model,
         test_external_when_all_is_inside_then_bytes_are_the_files,
         test_external_when_a_link_or_folder_stays_below_then_loads,

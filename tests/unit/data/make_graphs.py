@@ -114,6 +114,44 @@ save("cast_like", [n("CastLike", "two x", "k"), n("Mul", "x k", "a", "/scale/Mul
 save("norm_rms", [n("RMSNormalization", "x scale", "y", "/norm/RMSNormalization", epsilon=0.5)],
      [f("scale", [1, 1, 1, 2])], opset=23)
 
+# ---- functions of the model's own -------------------------------------------------------------
+
+
+def mine(node):
+    node.domain = "my"
+    return node
+
+
+def function(name, ins, outs, nodes, attributes=()):
+    return helper.make_function("my", name, ins.split(), outs.split(), nodes,
+                                [helper.make_opsetid("", 16), helper.make_opsetid("my", 1)],
+                                list(attributes))
+
+
+def refers(node, name, to):
+    attribute = node.attribute.add(name=name, type=1)
+    attribute.ref_attr_name = to
+    return node
+
+
+TWIST = function("Twist", "a b", "c", [n("Sub", "a b", "t", ""),
+                                       refers(n("LeakyRelu", "t", "c"), "alpha", "slope")], ["slope"])
+OUTER = function("Outer", "p", "q more", [
+    n("Constant", "", "k", value_float=2.5), mine(n("Twist", "p k", "t", slope=0.5)),
+    mine(n("Twist", "t k", "u")), n("Neg", "t", "q"), n("Add", "u k", "more")])
+OUTER.node[0].input[:] = []
+FIRST = function("First", "a", "b", [mine(n("Second", "a", "b"))])
+SECOND = function("Second", "a", "b", [mine(n("First", "a", "b"))])
+save("function", [mine(n("Outer", "x", "y", "/act/Outer")), mine(n("Twist", "y y", "z", "/Twist"))],
+     outputs="y", edit=lambda m: m.functions.extend([TWIST, OUTER]), opset=16)
+save("function_default", [mine(n("Outer", "x", "", "/act/Outer"))], outputs="y",
+     edit=lambda m: (m.functions.extend([OUTER, TWIST]), m.graph.node[0].output.extend(["", "y"])),
+     opset=16)
+save("bad_function", [mine(n("First", "x", "y", "/act/First"))],
+     edit=lambda m: m.functions.extend([FIRST, SECOND]), opset=16)
+save("bad_function_unknown", [mine(n("Third", "x", "y", "/act/Third"))],
+     edit=lambda m: m.functions.extend([FIRST, SECOND]), opset=16)
+
 # ---- states of one's own ---------------------------------------------------------------------
 
 
