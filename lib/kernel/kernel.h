@@ -111,6 +111,7 @@ struct kernel_panel {
     size_t state_at;      /* offset into a stream's states */
     size_t in_at;         /* offset into a column */
     size_t out_at;        /* likewise, of the first output; the others follow, each padded */
+    bool backwards; /* through the weights, in every other step: the last may still be cached */
 };
 
 /* ---- packed weights ------------------------------------------------------------------------ */

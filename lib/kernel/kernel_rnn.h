@@ -1,13 +1,14 @@
 /* kernel_rnn.h - one timestep of an RNN for a panel; part of kernel_body.h.
  *
- *     one column, one group:  sums --tanh, flush--> h, in the panel and the state     in registers
- *     else:                   rows of sums (kernel_rows.h) into the tensor of h; all groups done:
- *                             --clip, function, flush--> h, in the panel and the state */
+ *     one column:  sums of a group --tanh, flush--> h        in registers; into the panel, and when
+ *                                                            all groups are done into the state
+ *     else:        rows of sums (kernel_rows.h) into the tensor of h; all groups done:
+ *                  --clip, function, flush--> h, in the panel and the state */
 
 /* h of a vector from its sums: into the panel, and over the old one. */
 INLINE void rnn_put(const struct kernel_rnn *rnn, vf z, float *h, float *state, bool usual)
 {
-    z = flush(usual ? fn_tanh(z, z, z) : apply(&rnn->f, clip_sum(z, rnn->clip)));
+    z = usual ? tanh_flushed(z) : flush(apply(&rnn->f, clip_sum(z, rnn->clip)));
     vf_store(h, z);
     vf_store(state, z);
 }
@@ -46,39 +47,71 @@ static __attribute__((noinline)) void rnn_many(const struct kernel_rnn *rnn,
             rnn_finish(rnn, panel, c, false);
 }
 
-/* The whole timestep of one column of V vectors, which are one group. */
-INLINE void rnn_tile(const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t V)
+/* One column: h of V vectors from `first` on into the panel; if they are all, over the old one. */
+INLINE void rnn_tile(const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t first,
+                     size_t V, bool all)
 {
-    const float *weights = rnn->rows.weights, *bias = rnn->rows.bias;
+    const float *weights = rnn->rows.weights + first * rnn->rows.n_k * KERNEL_LANES;
+    const float *bias = rnn->rows.bias + first * KERNEL_LANES;
     const float *x = panel->activations + panel->in_at;
-    float *state = panel->states[0] + panel->state_at, *out = panel->activations + panel->out_at;
+    float *state = panel->states[0] + panel->state_at;
+    float *out = panel->activations + panel->out_at + first * KERNEL_LANES;
     vf sums[KERNEL_GROUP];
     EACH (v, V)
         sums[v] = vf_load(bias + v * KERNEL_LANES);
     sum_group(sums, V, weights, x, rnn->n_inputs);
     weights += rnn->n_inputs * V * KERNEL_LANES;
     sum_group(sums, V, weights, state, rnn->n_units);
-    EACH (v, V)
-        rnn_put(rnn, sums[v], out + v * KERNEL_LANES, state + v * KERNEL_LANES, true);
+    EACH (v, V) {
+        vf y = tanh_flushed(sums[v]);
+        vf_store(out + v * KERNEL_LANES, y);
+        if (all)
+            vf_store(state + v * KERNEL_LANES, y);
+    }
 }
 
-/* One instance for each number of vectors. */
-typedef void rnn_tile_function(const struct kernel_rnn *rnn, const struct kernel_panel *panel);
-#define RNN_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-#define RNN_TILE(V)                                                                                \
-    static __attribute__((noinline)) void rnn_tile_##V(const struct kernel_rnn *rnn,               \
-                                                       const struct kernel_panel *panel)           \
+/* One instance for each number of vectors that are all or a group. */
+typedef void rnn_tile_function(const struct kernel_rnn *rnn, const struct kernel_panel *panel,
+                               size_t first);
+#define RNN_TILE(V, ALL)                                                                           \
+    static __attribute__((noinline)) void rnn_tile_##V##_##ALL(                                    \
+        const struct kernel_rnn *rnn, const struct kernel_panel *panel, size_t first)              \
     {                                                                                              \
-        rnn_tile(rnn, panel, V);                                                                   \
+        rnn_tile(rnn, panel, ALL ? 0 : first, V, ALL);                                             \
     }
-RNN_TILES(RNN_TILE)
-#define RNN_ENTRY(V) [V] = rnn_tile_##V,
-static rnn_tile_function *const rnn_tiles[KERNEL_GROUP + 1] = {RNN_TILES(RNN_ENTRY)};
+#define RNN_SMALL(X, ALL) X(1, ALL) X(2, ALL) X(3, ALL)
+#define RNN_LARGE(X, ALL) X(4, ALL) X(5, ALL) X(6, ALL) X(7, ALL) X(8, ALL)
+RNN_SMALL(RNN_TILE, true)
+RNN_LARGE(RNN_TILE, true)
+RNN_LARGE(RNN_TILE, false)
+#define RNN_ENTRY(V, ALL) [ALL][V] = rnn_tile_##V##_##ALL,
+static rnn_tile_function *const rnn_tiles[][KERNEL_GROUP + 1] = {
+    RNN_SMALL(RNN_ENTRY, true) RNN_LARGE(RNN_ENTRY, true) RNN_LARGE(RNN_ENTRY, false)};
+#undef RNN_TILE
+#undef RNN_SMALL
+#undef RNN_LARGE
+#undef RNN_ENTRY
+
+/* One column of several groups. */
+static __attribute__((noinline)) void rnn_groups(const struct kernel_rnn *rnn,
+                                                 const struct kernel_panel *panel)
+{
+    for (size_t g = 0; g < kernel_n_groups(rnn->rows.n_vectors); g++) {
+        struct kernel_group group = rows_nth(&rnn->rows, panel, g);
+        rnn_tiles[false][group.size](rnn, panel, group.first);
+    }
+    const float *h = panel->activations + panel->out_at;
+    float *state = panel->states[0] + panel->state_at;
+    for (size_t unit = 0; unit < rnn->n_units; unit += KERNEL_LANES)
+        vf_store(state + unit, vf_load(h + unit));
+}
 
 static void rnn_step(const struct kernel_rnn *rnn, const struct kernel_panel *panel)
 {
-    if (panel->n_columns == 1 && rnn->usual && rnn->rows.n_vectors <= KERNEL_GROUP)
-        rnn_tiles[rnn->rows.n_vectors](rnn, panel);
-    else
+    if (panel->n_columns != 1 || !rnn->usual)
         rnn_many(rnn, panel);
+    else if (rnn->rows.n_vectors <= KERNEL_GROUP)
+        rnn_tiles[true][rnn->rows.n_vectors](rnn, panel, 0);
+    else
+        rnn_groups(rnn, panel);
 }

@@ -10,7 +10,7 @@
  * to become.  (Weights of a tile of 3 columns come as fast from the second cache as from the first;
  * pieces of 24 KiB were 2 to 6 % slower than those of 48.) */
 
-#define TILE_COLUMNS 3     /* columns of a tile; of one vector or two, up to TILE_SUMS */
+#define TILE_COLUMNS 3     /* columns of a tile of 4 vectors; of fewer, up to TILE_SUMS */
 #define TILE_SUMS    12    /* vectors of sums in a tile */
 #define PIECE_FLOATS 12288 /* weights of a piece: 48 KiB stay in a core's own caches */
 
@@ -23,19 +23,30 @@ enum { SUM_ROUNDS = VOCABULARY_ROUNDS }; /* over k, that are one */
  * registers that the loop over k before this needs. */
 #define FORGET(v) __asm__("" : "+r"(v))
 
-/* n_k of a group that is laid out [k][size]: vectors first .. first + V - 1 of it, C columns. */
+/* n_k of a group that is laid out [k][size]: vectors first .. first + V - 1 of it, C columns.  What
+ * there is less of, values or weights, is held in registers while the other passes. */
 INLINE void sum_rows(vf *sums, size_t C, size_t V, const float *weights, size_t size,
                      const float *const *values, size_t n_k)
 {
 #pragma GCC unroll SUM_ROUNDS
     for (size_t k = 0; k < n_k; k++, weights += size * KERNEL_LANES) {
-        vf value[TILE_SUMS];
-        EACH (c, C)
-            value[c] = vf_set1(values[c][k]);
-        EACH (v, V) {
-            vf weight = vf_load(weights + v * KERNEL_LANES);
+        vf held[TILE_SUMS];
+        if (C <= V) {
             EACH (c, C)
-                sums[c * V + v] = vf_fma(weight, value[c], sums[c * V + v]);
+                held[c] = vf_set1(values[c][k]);
+            EACH (v, V) {
+                vf weight = vf_load(weights + v * KERNEL_LANES);
+                EACH (c, C)
+                    sums[c * V + v] = vf_fma(weight, held[c], sums[c * V + v]);
+            }
+        } else {
+            EACH (v, V)
+                held[v] = vf_load(weights + v * KERNEL_LANES);
+            EACH (c, C) {
+                vf value = vf_set1(values[c][k]);
+                EACH (v, V)
+                    sums[c * V + v] = vf_fma(held[v], value, sums[c * V + v]);
+            }
         }
     }
 }

@@ -150,6 +150,7 @@ static inline void panel_run(struct celltap_panel *panel, size_t n_columns)
 {
     const struct celltap_model *model = panel->model;
     panel->columns.n_columns = n_columns;
+    panel->columns.backwards ^= true;
     for (size_t i = 0; i < model->n_cells; i++)
         cell_step(model->cells[i], &panel->columns);
 }

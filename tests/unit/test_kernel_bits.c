@@ -95,6 +95,26 @@ START_TEST(test_bits_when_the_order_is_another_then_they_move_along)
 }
 END_TEST
 
+START_TEST(test_bits_when_weights_are_read_backwards_then_they_are_the_same)
+{
+    for (uint64_t seed = 0; seed < n_shapes(); seed++) {
+        struct rig there, back;
+        size_t n = width(seed);
+        rig_init(&there, shapes_cell(seed), n);
+        rig_init(&back, shapes_cell(seed), n);
+        back.columns.backwards = true;
+        rig_inputs(&there, seed, 2);
+        rig_inputs(&back, seed, 2);
+        cell_step(there.cell, &there.columns);
+        cell_step(back.cell, &back.columns);
+        for (size_t c = 0; c < n; c++)
+            ck_assert(rig_hash(&there, c, 0) == rig_hash(&back, c, 0));
+        rig_done(&there);
+        rig_done(&back);
+    }
+}
+END_TEST
+
 START_TEST(test_bits_when_one_of_them_differs_then_it_is_noticed)
 {
     struct rig rig;
@@ -117,6 +137,7 @@ int main(void)
         test_bits_when_the_kernel_is_another_then_they_are_the_same,
         test_bits_when_the_panel_is_another_then_they_are_the_same,
         test_bits_when_the_order_is_another_then_they_move_along,
+        test_bits_when_weights_are_read_backwards_then_they_are_the_same,
         test_bits_when_one_of_them_differs_then_it_is_noticed,
         NULL,
     };

@@ -1,6 +1,7 @@
 /* test_rnn.c - an RNN cell computes ONNX's equation, whatever its size, function and panel. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/alloc.h"
 #include "lib/celltap.h"
@@ -87,6 +88,57 @@ START_TEST(test_rnn_when_sizes_are_odd_then_it_follows_the_equation)
 }
 END_TEST
 
+/* A float of any kind but infinities and NaN; every other one is near 2^-60 or a multiple of ln 2 / 4,
+ * where tanh's parts are 0. */
+static float any_float(uint64_t *seed)
+{
+    uint64_t r = rig_random(seed);
+    float sign = r & 1 ? -1.0f : 1.0f, ulps = 1 + ((float)(r >> 8 & 7) - 3) * 0x1p-23f;
+    if (r & 2)
+        return sign * ulps * (r & 4 ? 0x1p-60f : (float)(r >> 16 & 31) * 0x1.62e430p-2f);
+    return sign * ldexpf(1 + (float)(r >> 16 & 0xffff) * 0x1p-16f, (int)(r >> 32) % 277 - 149);
+}
+
+START_TEST(test_rnn_when_a_sum_is_any_float_then_h_is_its_tanh_or_zero)
+{
+    enum { H = 72, N_COLUMNS = 9 };
+    uint64_t seed = 7;
+    struct sample sample;
+    sample_init(&sample, &seed, H, H);
+    for (size_t i = 0; i < (size_t)H * H; i++) {
+        sample.W[i] = i % (H + 1) == 0;
+        sample.R[i] = 0;
+    }
+    for (size_t n_columns = 1; n_columns <= N_COLUMNS; n_columns += 4) {
+        struct cell *cell;
+        ck_assert_int_eq(rnn_new(&sample.spec, &cell), 0);
+        struct rig rig;
+        rig_init(&rig, cell, n_columns);
+        for (size_t n = 0; n < 1000 * n_columns; n++) {
+            size_t c = n % n_columns;
+            for (size_t j = 0; j < H; j++)
+                rig_in(&rig, c, 0)[j] = any_float(&seed);
+            if (c + 1 < n_columns)
+                continue;
+            cell_step(cell, &rig.columns);
+            for (c = 0; c < n_columns; c++) {
+                float should[H];
+                kernel_pick()->unary[KERNEL_TANH](rig_in(&rig, c, 0), should, H, 0, 0);
+                for (size_t j = 0; j < H; j++) {
+                    float x = rig_in(&rig, c, 0)[j], h = rig_out(&rig, c, 0)[j];
+                    if (fabsf(should[j]) < 0x1p-60f)
+                        should[j] = 0;
+                    ck_assert_msg(memcmp(&h, &should[j], sizeof h) == 0, "tanh %a is %a, not %a",
+                                  (double)x, (double)h, (double)should[j]);
+                }
+            }
+        }
+        rig_done(&rig);
+    }
+    sample_done(&sample);
+}
+END_TEST
+
 START_TEST(test_rnn_when_the_truth_is_bent_then_it_is_noticed)
 {
     uint64_t seed = 3;
@@ -132,6 +184,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         test_rnn_when_sizes_are_odd_then_it_follows_the_equation,
+        test_rnn_when_a_sum_is_any_float_then_h_is_its_tanh_or_zero,
         test_rnn_when_the_truth_is_bent_then_it_is_noticed,
         test_rnn_when_allocations_fail_then_nothing_is_kept,
         NULL,
