@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/opts.h"
 #include "cli/say.h"
+#include "cli/whole.h"
 #include "lib/celltap.h"
 
 static const struct command *const MAIN_COMMANDS[] = {
@@ -85,9 +86,9 @@ int main(int argc, char **argv)
     int code = main_run(argc, argv);
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (errno == EPIPE || errno == 0)
+        if (whole_stdout_is_unread())
             return code;
-        say_error("cannot write the output: %s", strerror(errno));
+        say_error("cannot write the output%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
         return COMMAND_FAILED;
     }
     return code;

@@ -45,11 +45,15 @@ bool whole_is_stdout(const struct whole *whole)
     return whole->file == stdout;
 }
 
-bool whole_is_unread(const struct whole *whole)
+bool whole_stdout_is_unread(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    return whole_is_stdout(whole) && ferror(stdout) && poll(&out, 1, 0) == 1 &&
-           (out.revents & POLLERR);
+    return ferror(stdout) && poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
+}
+
+bool whole_is_unread(const struct whole *whole)
+{
+    return whole_is_stdout(whole) && whole_stdout_is_unread();
 }
 
 int whole_commit(struct whole *whole)

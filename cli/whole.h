@@ -26,6 +26,7 @@ bool whole_is_stdout(const struct whole *whole);
 
 /* True if a write has failed because nobody reads standard output any more, as in `| head`. */
 bool whole_is_unread(const struct whole *whole);
+bool whole_stdout_is_unread(void);
 
 /* Closes the file and gives it its name.  0, also if nobody reads standard output any more; or -1
  * with errno: nothing is left. */

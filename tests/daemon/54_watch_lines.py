@@ -26,17 +26,17 @@ FRAMES = [(0.1 * i, 1 - 0.05 * i, (i % 5) / 4) for i in range(40)]
 class Watch:
     """A watch that listens already when it is entered."""
 
-    def __init__(self, daemon, *arguments):
+    def __init__(self, daemon, *arguments, stdout=subprocess.PIPE):
         self.daemon = daemon
         n_taps = len(daemon.status()["taps"])
         self.process = celltap.start("watch", "--control", daemon.url("control"), *arguments,
-                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                     stdout=stdout, stderr=subprocess.PIPE)
         D.wait_until(lambda: [tap for tap in daemon.status()["taps"][n_taps:]
                               if tap["subscribers"] == 1], "watch's tap")
 
     def end(self):
         out, err = self.process.communicate(timeout=celltap.TIMEOUT_S)
-        self.out, self.err = out.decode(), err.decode()
+        self.out, self.err = (out or b"").decode(), err.decode()
         return self.process.returncode
 
     def __enter__(self):
@@ -157,6 +157,14 @@ def test_reader_when_gone_then_ends_quietly():
             cases.same(watch.process.wait(celltap.TIMEOUT_S), 0)
             cases.same(watch.process.stderr.read(), b"")
         no_taps_left(daemon)
+
+
+def test_output_when_it_cannot_be_written_then_said():
+    with D.Daemon() as daemon, open("/dev/full", "w", encoding="ascii") as full, \
+            Watch(daemon, stdout=full) as watch:
+        feed(daemon, FRAMES)
+        cases.same(watch.end(), 1)
+        assert "cannot write the output" in watch.err, watch.err
 
 
 def test_signal_when_it_comes_then_tap_is_closed_and_the_signal_passed_on():
