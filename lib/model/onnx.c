@@ -98,15 +98,11 @@ static int onnx_name_list(struct onnx_reader *reader, char **list, size_t n, con
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 
-bool onnx_is_external(const OnnxTensor *tensor)
-{
-    return tensor->n_external_data > 0 || tensor->data_location == 1;
-}
-
 static int onnx_tensor(struct load *load, const OnnxTensor *from,
                        const struct graph_tensor **ret_tensor)
 {
-    if (onnx_is_external(from)) /* of a file, onnx_external.c has put it inside */
+    if (from->n_external_data > 0 ||
+        from->data_location == 1) /* of a file, onnx_external.c has put it inside */
         return load_refuse(load,
                            "tensor '%s' is stored in a file of its own, which bytes in memory do "
                            "not have beside them: load the model by its path, or save it with its "
@@ -359,18 +355,17 @@ static int onnx_graph(struct onnx_reader *reader, const Celltap__Onnx__Graph *fr
     return err;
 }
 
-int onnx_unpack(struct load *load, const void *data, size_t n_bytes, OnnxModel **ret_model)
+ProtobufCAllocator onnx_allocator(struct load *load)
 {
-    ProtobufCAllocator allocator = {.alloc = onnx_alloc, .free = onnx_free, .allocator_data = load};
-    struct celltap_diagnosis *said = load->reterr;
-    said->text[0] = '\0';
-    OnnxModel *model = celltap__onnx__model__unpack(&allocator, n_bytes, data);
-    if (model == NULL && said->text[0] != '\0') /* an allocation failed, which it said */
-        return strstr(said->text, "out of memory") == NULL ? CELLTAP_EREFUSED : CELLTAP_ENOMEM;
-    if (model == NULL)
+    return (ProtobufCAllocator){.alloc = onnx_alloc, .free = onnx_free, .allocator_data = load};
+}
+
+int onnx_unpack_error(struct load *load)
+{
+    const char *said = load->reterr->text;
+    if (*said == '\0')
         return load_invalid(load, "this is not an ONNX file, or not all of it");
-    *ret_model = model;
-    return 0;
+    return strstr(said, "out of memory") == NULL ? CELLTAP_EREFUSED : CELLTAP_ENOMEM;
 }
 
 /* NULL: the model says nothing of it. */
@@ -386,8 +381,10 @@ int onnx_read(struct load *load, const void *data, size_t n_bytes, struct graph 
 {
     struct graph graph = {0};
     struct onnx_reader reader = {.load = load, .graph = &graph};
-    OnnxModel *model = NULL;
-    int err = onnx_unpack(load, data, n_bytes, &model);
+    ProtobufCAllocator allocator = onnx_allocator(load);
+    load->reterr->text[0] = '\0';
+    OnnxModel *model = celltap__onnx__model__unpack(&allocator, n_bytes, data);
+    int err = model == NULL ? onnx_unpack_error(load) : 0;
     if (err == 0 && (model->graph == NULL || model->graph->n_node == 0))
         err = load_invalid(load, "the file holds no ONNX graph");
     if (err == 0)

@@ -10,14 +10,16 @@
 #include "lib/model/onnx_external.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "lib/base/alloc.h"
 #include "lib/model/file.h"
+#include "lib/model/onnx_external.pb-c.h"
 #include "lib/model/onnx_priv.h"
 #include "lib/model/onnx_tensor.h"
 
-typedef Celltap__Onnx__Tensor OnnxTensor;
+typedef Celltap__External__Tensor ExternalTensor;
 
 /* What a tensor says of its data. */
 struct external_part {
@@ -33,12 +35,12 @@ struct external {
     const char *location;
     uint64_t n_bytes; /* of all parts so far */
     size_t n_tensors;
-    int (*visit)(struct external *external, OnnxTensor *tensor);
+    int (*visit)(struct external *external, ExternalTensor *tensor);
 };
 
 /* ---- what the model claims ---------------------------------------------------------------- */
 
-static int external_number(struct load *load, const OnnxTensor *tensor, const char *key,
+static int external_number(struct load *load, const ExternalTensor *tensor, const char *key,
                            const char *text, uint64_t *ret_number)
 {
     uint64_t number = 0;
@@ -56,7 +58,8 @@ static int external_number(struct load *load, const OnnxTensor *tensor, const ch
 }
 
 /* The file that the tensor's data is in: opened, unless it is still open from the tensor before. */
-static int external_open(struct external *external, const OnnxTensor *tensor, const char *location)
+static int external_open(struct external *external, const ExternalTensor *tensor,
+                         const char *location)
 {
     if (external->location != NULL && strcmp(external->location, location) == 0)
         return 0;
@@ -72,7 +75,7 @@ static int external_open(struct external *external, const OnnxTensor *tensor, co
     return 0;
 }
 
-static int external_find(struct external *external, const OnnxTensor *tensor,
+static int external_find(struct external *external, const ExternalTensor *tensor,
                          struct external_part *ret_part)
 {
     struct load *load = external->load;
@@ -80,7 +83,7 @@ static int external_find(struct external *external, const OnnxTensor *tensor,
     uint64_t first, n_bytes, end;
     size_t n_wanted;
     for (size_t k = 0; k < tensor->n_external_data; k++) {
-        const Celltap__Onnx__StringStringEntry *entry = tensor->external_data[k];
+        const Celltap__External__StringStringEntry *entry = tensor->external_data[k];
         const char *key = entry->key == NULL ? "" : entry->key;
         const char *value = entry->value == NULL ? "" : entry->value;
         location = strcmp(key, "location") == 0 ? value : location;
@@ -117,7 +120,7 @@ static int external_find(struct external *external, const OnnxTensor *tensor,
 
 /* ---- two visits of every tensor ----------------------------------------------------------- */
 
-static int external_check(struct external *external, OnnxTensor *tensor)
+static int external_check(struct external *external, ExternalTensor *tensor)
 {
     struct external_part part;
     int err = external_find(external, tensor, &part);
@@ -130,7 +133,7 @@ static int external_check(struct external *external, OnnxTensor *tensor)
                : load_refuse(external->load, "the model and its data are larger than 2 GiB");
 }
 
-static int external_take(struct external *external, OnnxTensor *tensor)
+static int external_take(struct external *external, ExternalTensor *tensor)
 {
     struct external_part part;
     uint8_t *bytes;
@@ -150,12 +153,14 @@ static int external_take(struct external *external, OnnxTensor *tensor)
     return 0;
 }
 
-static int external_visit(struct external *external, OnnxTensor *tensor)
+static int external_visit(struct external *external, ExternalTensor *tensor)
 {
-    return onnx_is_external(tensor) ? external->visit(external, tensor) : 0;
+    bool is_external = tensor->n_external_data > 0 || tensor->data_location == 1;
+    return is_external ? external->visit(external, tensor) : 0;
 }
 
-static int external_nodes(struct external *external, Celltap__Onnx__Node *const *nodes, size_t n)
+static int external_nodes(struct external *external, Celltap__External__Node *const *nodes,
+                          size_t n)
 {
     int err = 0;
     for (size_t k = 0; err == 0 && k < n; k++)
@@ -165,9 +170,9 @@ static int external_nodes(struct external *external, Celltap__Onnx__Node *const 
     return err;
 }
 
-static int external_each(struct external *external, const Celltap__Onnx__Model *model)
+static int external_each(struct external *external, const Celltap__External__Model *model)
 {
-    const Celltap__Onnx__Graph *graph = model->graph;
+    const Celltap__External__Graph *graph = model->graph;
     int err = 0;
     for (size_t k = 0; err == 0 && k < graph->n_initializer; k++)
         err = external_visit(external, graph->initializer[k]);
@@ -180,16 +185,16 @@ static int external_each(struct external *external, const Celltap__Onnx__Model *
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-static int external_pack(struct load *load, const Celltap__Onnx__Model *model, void **ret_bytes,
+static int external_pack(struct load *load, const Celltap__External__Model *model, void **ret_bytes,
                          size_t *ret_n_bytes)
 {
-    size_t n_bytes = celltap__onnx__model__get_packed_size(model);
+    size_t n_bytes = celltap__external__model__get_packed_size(model);
     if (n_bytes > FILE_BYTES_MAX)
         return load_refuse(load, "the model and its data are larger than 2 GiB");
     void *bytes = alloc_new(n_bytes, 1);
     if (bytes == NULL)
         return load_no_memory(load);
-    *ret_n_bytes = celltap__onnx__model__pack(model, bytes);
+    *ret_n_bytes = celltap__external__model__pack(model, bytes);
     *ret_bytes = bytes;
     return 0;
 }
@@ -199,9 +204,11 @@ int onnx_external_read(struct load *load, const char *folder, const void *data, 
 {
     struct external external = {
         .load = load, .folder = folder, .file = {.fd = -1}, .visit = external_check};
-    Celltap__Onnx__Model *model = NULL;
+    ProtobufCAllocator allocator = onnx_allocator(load);
     *ret_bytes = NULL;
-    int err = onnx_unpack(load, data, n_bytes, &model);
+    load->reterr->text[0] = '\0';
+    Celltap__External__Model *model = celltap__external__model__unpack(&allocator, n_bytes, data);
+    int err = model == NULL ? onnx_unpack_error(load) : 0;
     if (err == CELLTAP_EMODEL || (err == 0 && model->graph == NULL))
         return 0;
     if (err == 0)

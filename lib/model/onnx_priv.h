@@ -2,19 +2,17 @@
 #ifndef LIB_MODEL_ONNX_PRIV_H
 #define LIB_MODEL_ONNX_PRIV_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/model/load.h"
 #include "lib/model/onnx.pb-c.h"
 
-/* A serialised ModelProto as messages in the load's arena, nothing of it checked.  CELLTAP_EMODEL:
- * it is none; CELLTAP_EREFUSED (more than the load's budget), CELLTAP_ENOMEM. */
-int onnx_unpack(struct load *load, const void *data, size_t n_bytes,
-                Celltap__Onnx__Model **ret_model);
+/* protobuf-c's memory: the load's arena, within its budget. */
+ProtobufCAllocator onnx_allocator(struct load *load);
 
-/* True for a tensor whose numbers are in another file. */
-bool onnx_is_external(const Celltap__Onnx__Tensor *tensor);
+/* Why nothing was unpacked, reterr->text having been empty before: CELLTAP_EMODEL (no ONNX),
+ * CELLTAP_EREFUSED (more than the load's budget), CELLTAP_ENOMEM. */
+int onnx_unpack_error(struct load *load);
 
 /* A string field; "" when absent. */
 const char *onnx_text(const char *text);

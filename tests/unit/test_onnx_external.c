@@ -13,6 +13,8 @@
 #include "tests/support/suite.h"
 
 #define GRAPH "lstm_full"
+#define EXTERNAL_HASH                                                                              \
+    0xab0df6e7feddf17dull /* of tests/unit/data/external.onnx with its data inside */
 
 typedef Celltap__Onnx__Tensor OnnxTensor;
 typedef Celltap__Onnx__StringStringEntry OnnxEntry;
@@ -136,6 +138,19 @@ START_TEST(test_external_when_data_is_beside_then_is_the_model_with_data_inside)
     celltap_model_unref(outside);
     celltap_model_unref(again);
     place_remove(&place);
+}
+END_TEST
+
+/* Snapshots and statistics name a model by its hash: another version must give the same. */
+START_TEST(test_external_when_read_then_hash_is_what_it_always_was)
+{
+    celltap_model *model = NULL;
+    char text[512];
+    ck_assert_int_eq(celltap_model_load("tests/unit/data/external.onnx", &model, NULL), 0);
+    ck_assert_str_eq(graphs_run(model, 1, text), "21 59");
+    ck_assert_msg(celltap_model_hash(model) == EXTERNAL_HASH, "%llx",
+                  (unsigned long long)celltap_model_hash(model));
+    celltap_model_unref(model);
 }
 END_TEST
 
@@ -387,6 +402,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         test_external_when_data_is_beside_then_is_the_model_with_data_inside,
+        test_external_when_read_then_hash_is_what_it_always_was,
         test_external_when_an_attribute_is_a_tensor_then_its_data_is_read_too,
         test_external_when_a_number_changes_then_is_another_model,
         test_external_when_all_is_inside_then_bytes_are_the_files,

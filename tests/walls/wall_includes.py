@@ -21,7 +21,7 @@ DOWNHILL = {
     "journal": {"journal", "base"},
 }
 PUBLIC = ("lib/celltap.h", "lib/celltap_wire.h", "lib/celltap_journal.h")
-GENERATED = re.compile(r"lib/model/[a-z]+\.pb-c\.h")
+GENERATED = re.compile(r"lib/model/[a-z_]+\.pb-c\.h")
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
 

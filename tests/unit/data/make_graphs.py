@@ -7,6 +7,7 @@ results can be told by looking: an RNN with Relu, W = 1 and R = 1 adds up its in
 import os
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -152,6 +153,20 @@ save("bad_function", [mine(n("First", "x", "y", "/act/First"))],
 save("bad_function_unknown", [mine(n("Third", "x", "y", "/act/Third"))],
      edit=lambda m: m.functions.extend([FIRST, SECOND]), opset=16)
 
+# ---- weights in a file of their own ------------------------------------------------------------
+
+
+def save_external(name):
+    path = os.path.join(HERE, name + ".onnx")
+    if os.path.exists(path + ".data"):
+        os.unlink(path + ".data")
+    save(name, [n("Gemm", "x M b", "y", "/fc/Gemm", transB=1)],
+         [f("M", np.arange(8).reshape(2, 4)), f("b", [1, -1])], inputs=[port("x", ["B", 4])],
+         edit=states(None, "pytorch"))
+    onnx.save_model(onnx.load(path), path, save_as_external_data=True, size_threshold=0,
+                    all_tensors_to_one_file=True, location=name + ".onnx.data")
+
+
 # ---- states of one's own ---------------------------------------------------------------------
 
 
@@ -163,6 +178,7 @@ def states(text, producer=""):
     return edit
 
 
+save_external("external")
 XS = [port("x", ["B", 2]), port("s", ["B", 2])]
 SUM = [n("Add", "x s", "y")]
 save("carry", SUM, inputs=XS, edit=states("s=y"))
