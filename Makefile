@@ -172,9 +172,9 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-f
 TSAN := -fsanitize=thread -fno-omit-frame-pointer
 TSAN_SAYS := halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp
 
-# What has threads: workers, task threads and wake-ups, starts and ends, warm-ups, replays.
+# What has threads: workers, task threads, wake-ups, starts, ends, warm-ups, replays, all at once.
 TSAN_UNIT   := test_*_threads,test_sock_tasks,test_wake
-TSAN_DAEMON := 2[014579]_*,30_*,31_*,37_*,38_*,40_*,41_*,44_*,58_*,90_*,91_*,92_*
+TSAN_DAEMON := 2[014579]_*,30_*,31_*,37_*,38_*,40_*,41_*,44_*,47_*,58_*,90_*,91_*,92_*
 # Without those that have no memory to look after but compute millions of values, slowly.
 VALGRIND_WITHOUT := test_kernel_fma,test_kernel_functions,test_kernel_pow
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes
@@ -209,9 +209,16 @@ check-arm: ## the same bits in every kernel, here and on aarch64, also of a repl
 	@$(AGAIN) all
 	@sh tests/bits/replay.sh $(BUILD) $(PYTHON)
 
-check-floats: tests ## functions of all 2^32 floats and 500 million fmas (half an hour)
-	@for t in fma functions; do \
-	    CELLTAP_ALL_FLOATS=1 $(BUILD)/tests/unit/test_kernel_$$t || exit 1; done
+check-floats: ## functions of all 2^32 floats and 500 million fmas (half an hour on 2 cores)
+	@.ci/deps $(DEPS) $(TEST_DEPS)
+	@$(AGAIN) floats-exact floats-bits floats-limits floats-fma
+
+floats-fma: $(BUILD)/tests/unit/test_kernel_fma
+	@CELLTAP_ALL_FLOATS=1 $<
+
+# (a test case of it each, so that they can run beside each other)
+floats-%: $(BUILD)/tests/unit/test_kernel_functions
+	@CELLTAP_ALL_FLOATS=1 CK_RUN_CASE=$* $<
 
 -include $(wildcard tests/bench/*.mk)
 

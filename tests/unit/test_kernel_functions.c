@@ -222,21 +222,28 @@ START_TEST(test_function_when_computed_by_another_kernel_then_the_bits_are_the_s
 }
 END_TEST
 
+static TCase *case_of(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, stride() == 1 ? 3600 : 60);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
 int main(void)
 {
-    int n_promises = sizeof promises / sizeof promises[0];
-    TCase *tcase = tcase_create("functions");
-    tcase_set_timeout(tcase, stride() == 1 ? 3600 : 60);
-    tcase_add_loop_test(tcase, test_function_when_any_float_comes_then_it_is_as_exact_as_promised,
-                        0, n_promises);
-    tcase_add_test(tcase, test_function_when_the_truth_is_bent_then_it_is_noticed);
-    tcase_add_test(tcase, test_function_when_at_its_limits_then_they_are_exact);
-    tcase_add_test(tcase, test_function_when_it_is_a_gate_then_it_stays_in_its_range);
-    tcase_add_loop_test(tcase,
+    Suite *suite = suite_create("functions");
+    TCase *exact = case_of(suite, "exact");
+    tcase_add_loop_test(exact, test_function_when_any_float_comes_then_it_is_as_exact_as_promised,
+                        0, sizeof promises / sizeof promises[0]);
+    tcase_add_test(exact, test_function_when_the_truth_is_bent_then_it_is_noticed);
+    TCase *limits = case_of(suite, "limits");
+    tcase_add_test(limits, test_function_when_at_its_limits_then_they_are_exact);
+    tcase_add_test(limits, test_function_when_it_is_a_gate_then_it_stays_in_its_range);
+    TCase *bits = case_of(suite, "bits");
+    tcase_add_loop_test(bits,
                         test_function_when_computed_by_another_kernel_then_the_bits_are_the_same, 0,
                         KERNEL_N_FUNCTIONS);
-    Suite *suite = suite_create("functions");
-    suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int n_failed = srunner_ntests_failed(runner);
