@@ -101,8 +101,8 @@ def alarms(scores):
 def check_replay(daemon, folder, record, n=201):
     """The line does what it says, pasted as it stands: it knows where this daemon is."""
     path = dict(os.environ, PATH=D.BUILD + ":" + os.environ["PATH"])
-    subprocess.run(record["replay"], shell=True, check=True, cwd=folder, env=path, timeout=60,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(record["replay"], shell=True, check=True, cwd=folder, env=path,
+                   timeout=3 * D.TIMEOUT_S, stdout=subprocess.DEVNULL)
     directory = os.path.join(folder, "anomaly-%d" % record["seq"], "reservoir")
     assert os.path.getsize(os.path.join(directory, "c.npy")) == 128 + 4 * 16 * n, os.listdir(directory)
 

@@ -24,12 +24,12 @@ import time
 
 import msgpack
 
+import patience
 import sp
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("CELLTAP_BUILD", "build"))
-SLOW = 10.0 if os.environ.get("CELLTAP_WRAP") or "san" in os.path.basename(BUILD) else 1.0
-TIMEOUT_S = 20.0 * SLOW
+SLOW, TIMEOUT_S = patience.SLOW, patience.TIMEOUT_S
 
 # A network of 3 values: layers lstms.0 (LSTM, 5 units), lstms.1 (LSTM, 4 units), fc (Dense, 2).
 MODEL = os.path.join(ROOT, "tests", "support", "small.onnx")
@@ -201,7 +201,7 @@ class Daemon:
 
     def control(self, cmd, **more):
         """A control request; the reply as a dict."""
-        with sp.Req(self.url("control"), TIMEOUT_S) as req:
+        with sp.Req(self.url("control")) as req:
             return msgpack.unpackb(req.request(msgpack.packb(dict(cmd=cmd, **more))))
 
     def status(self):
@@ -218,7 +218,7 @@ class Daemon:
         if len(still) < len(ours):  # one that is still to be missed would hide the new one
             wait_until(lambda: count() <= known - len(ours) + len(still), "fewer at " + url, timeout_s)
         before = count()
-        sub = sp.Sub(url, TIMEOUT_S)
+        sub = sp.Sub(url)
         wait_until(lambda: count() > before, "the subscriber at " + url, timeout_s)
         self.subscribers[url] = (before + 1, still + [sub])
         return sub

@@ -12,8 +12,9 @@ import socket
 import struct
 import time
 
+from patience import TIMEOUT_S
+
 PUSH, PULL, PUB, SUB, REQ, REP = 0x50, 0x51, 0x20, 0x21, 0x30, 0x31
-TIMEOUT_S = 20.0
 
 
 def connect(url, timeout_s=TIMEOUT_S):
