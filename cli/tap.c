@@ -7,6 +7,7 @@
 
 #include "cli/control.h"
 #include "cli/dial.h"
+#include "cli/say.h"
 
 #define TAP_WAIT_MS   2000 /* for the tap's socket, which is there when the daemon answers */
 #define TAP_NAME_MAX  128  /* bytes */
@@ -27,6 +28,7 @@ static int tap_ask(struct tap *tap, const struct tap_selection *selection, char 
 {
     struct celltap_writer *writer = control_begin(tap->control, "tap.open", 6);
     struct control_reply reply;
+    char warning[1024];
     celltap_put_str(writer, "kind");
     celltap_put_str(writer, selection->kind);
     control_put_globs(writer, "streams", selection->streams);
@@ -40,6 +42,8 @@ static int tap_ask(struct tap *tap, const struct tap_selection *selection, char 
         return -1;
     control_text(reply.map, reply.end, "name", tap->name, sizeof tap->name);
     control_text(reply.map, reply.end, "url", ret_url, size);
+    if (*control_text(reply.map, reply.end, "warning", warning, sizeof warning))
+        say_error("%s; waiting all the same", warning);
     return 0;
 }
 

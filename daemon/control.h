@@ -18,7 +18,7 @@
  * model       model (name; may be left out if there     name, file, values, channels [..],
  *             is only one)                                  layers [{name, kind, inputs, parameters,
  *                                                           macs, tensors [{name, size}]}]
- * tap.open    streams [..] ["*"], layers [..] ["*"],    name, url
+ * tap.open    streams [..] ["*"], layers [..] ["*"],    name, url, warning (text or nil)
  *             tensors [..] ["output"], every (1), group ("layer"), encoding ("bin"), dtype ("<f4")
  * tap.close   name                                      ok true
  * reset       stream                                    ok true

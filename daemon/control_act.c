@@ -7,6 +7,7 @@
 #include "daemon/control_priv.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
+#include "daemon/tap_check.h"
 
 #define TAP_QUEUE 4096 /* messages per subscriber, as the configuration's default */
 
@@ -134,6 +135,14 @@ static int control_start_tap(struct control_request *request, struct conf_tap *o
     return 0;
 }
 
+/* The first of them, for the reply. */
+static void control_keep_warning(void *arg, const char *text)
+{
+    struct control_request *request = arg;
+    if (request->error[0] == '\0')
+        snprintf(request->error, sizeof(request->error), "%s", text);
+}
+
 int control_tap_open(struct control_request *request)
 {
     if (request->loop->phase != LOOP_RUNNING)
@@ -150,8 +159,12 @@ int control_tap_open(struct control_request *request)
             control_fail(request, "no model is watched; give it `detector: {}` in %s, and reload",
                          request->loop->conf->path);
     if (code == 0 && control_name_tap(request, owned) == 0 &&
-        control_start_tap(request, owned) == 0)
+        control_start_tap(request, owned) == 0) {
+        size_t n;
+        struct serving *const *servings = engine_servings(request->loop->engine, &n);
+        tap_check_one(owned, servings, n, control_keep_warning, request);
         return 0;
+    }
     tap_conf_free(owned);
     return -1;
 }
@@ -159,9 +172,14 @@ int control_tap_open(struct control_request *request)
 void control_tap_open_write(struct control_request *request, struct celltap_writer *writer)
 {
     const struct conf_tap *tap = request->result;
-    celltap_put_map(writer, 2);
+    celltap_put_map(writer, 3);
     control_put_text(writer, "name", tap->name);
     control_put_text(writer, "url", tap->listen.items[0]);
+    celltap_put_str(writer, "warning");
+    if (request->error[0] != '\0')
+        celltap_put_str(writer, request->error);
+    else
+        celltap_put_nil(writer);
 }
 
 int control_tap_close(struct control_request *request)

@@ -55,8 +55,9 @@ typedef bool check_function(const celltap_model *model, size_t layer_ix, const c
                             struct tap_names *names);
 
 struct tap_check {
-    const struct conf *conf;
+    const char *path; /* of the configuration; NULL: the tap is not of it */
     struct serving *const *servings;
+    size_t n_servings;
     void (*warn)(void *arg, const char *text);
     void *arg;
 };
@@ -64,7 +65,7 @@ struct tap_check {
 static bool check_glob(const struct tap_check *check, const char *glob, check_function *matches,
                        struct tap_names *names)
 {
-    for (size_t m = 0; m < check->conf->n_models; m++)
+    for (size_t m = 0; m < check->n_servings; m++)
         for (size_t i = 0; i < celltap_model_n_layers(check->servings[m]->model); i++)
             if (matches(check->servings[m]->model, i, glob, names))
                 return true;
@@ -74,9 +75,11 @@ static bool check_glob(const struct tap_check *check, const char *glob, check_fu
 static void check_warn(const struct tap_check *check, const struct conf_tap *tap, const char *what,
                        const char *glob, const struct tap_names *names)
 {
-    char text[1024];
-    snprintf(text, sizeof(text), "%s:%u:1: tap %s: no %s of any model is `%s`; there are %s",
-             check->conf->path, tap->line, tap->name, what, glob, names->text);
+    char place[512] = "", text[1024];
+    if (check->path != NULL)
+        snprintf(place, sizeof(place), "%s:%u:1: tap %s: ", check->path, tap->line, tap->name);
+    snprintf(text, sizeof(text), "%sno %s of any model is `%s`; there are %s", place, what, glob,
+             names->text);
     check->warn(check->arg, text);
 }
 
@@ -99,16 +102,27 @@ static void check_tensors(const struct tap_check *check, const struct conf_tap *
     check_warn(check, tap, "tensor", tap->tensors.items[0], &names);
 }
 
+static void check_tap(const struct tap_check *check, const struct conf_tap *tap)
+{
+    if (tap->kind != CONF_KIND_ACTIVATIONS)
+        return;
+    check_layers(check, tap);
+    check_tensors(check, tap);
+}
+
 void tap_check(const struct conf *conf, struct serving *const *servings,
                void (*warn)(void *arg, const char *text), void *arg)
 {
-    struct tap_check check = {conf, servings, warn, arg};
-    for (size_t t = 0; t < conf->n_taps; t++) {
-        if (conf->taps[t].kind != CONF_KIND_ACTIVATIONS)
-            continue;
-        check_layers(&check, &conf->taps[t]);
-        check_tensors(&check, &conf->taps[t]);
-    }
+    struct tap_check check = {conf->path, servings, conf->n_models, warn, arg};
+    for (size_t t = 0; t < conf->n_taps; t++)
+        check_tap(&check, &conf->taps[t]);
+}
+
+void tap_check_one(const struct conf_tap *tap, struct serving *const *servings, size_t n_servings,
+                   void (*warn)(void *arg, const char *text), void *arg)
+{
+    struct tap_check check = {NULL, servings, n_servings, warn, arg};
+    check_tap(&check, tap);
 }
 
 static void check_log(void *arg, const char *text)

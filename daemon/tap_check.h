@@ -13,7 +13,11 @@
 void tap_check(const struct conf *conf, struct serving *const *servings,
                void (*warn)(void *arg, const char *text), void *arg);
 
-/* The same, as warnings in the log. */
+/* The same of one tap that is not of the configuration: "what; what there is". */
+void tap_check_one(const struct conf_tap *tap, struct serving *const *servings, size_t n_servings,
+                   void (*warn)(void *arg, const char *text), void *arg);
+
+/* All of the configuration's, as warnings in the log. */
 void tap_check_log(const struct conf *conf, struct serving *const *servings);
 
 #endif

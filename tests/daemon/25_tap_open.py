@@ -23,7 +23,7 @@ def test_tap_when_opened_then_publishes_its_selection_to_late_comers_of_any_stre
         D.feed(req, [D.frame("a", [1, 2, 3])])
         opened = daemon.control("tap.open", streams=["a", "c*"], layers=["lstms.*"],
                                 tensors=["h", "i"], every=2, group="stream")
-        cases.same(set(opened), {"name", "url"})
+        cases.same(set(opened), {"name", "url", "warning"})
         with daemon.subscribe(opened["url"]) as sub:
             for _ in range(4):
                 D.feed(req, [D.frame(s, [1, 2, 3]) for s in ("a", "b", "c/1")])

@@ -167,6 +167,17 @@ def test_output_when_it_cannot_be_written_then_said():
         assert "cannot write the output" in watch.err, watch.err
 
 
+def test_layer_when_no_model_has_it_then_said_and_waited_for():
+    with D.Daemon() as daemon:
+        for option, words in (("--layer", "no layer of any model is `nix`; there are "),
+                              ("--tensor", "no tensor of any model is `nix`; there are ")):
+            with Watch(daemon, option, "nix", "--duration", "0.1") as watch:
+                cases.same(watch.end(), 0)
+                assert words in watch.err and watch.err.count("\n") == 1, watch.err
+        with Watch(daemon, "--layer", "lstms.*,f?", "--duration", "0.1") as watch:
+            cases.same((watch.end(), watch.err), (0, ""))
+
+
 def test_signal_when_it_comes_then_tap_is_closed_and_the_signal_passed_on():
     with D.Daemon() as daemon:
         for number in [signal.SIGINT, signal.SIGTERM]:
