@@ -47,33 +47,86 @@ const char *graph_attr_text(const struct graph_node *node, const char *name, con
 
 /* ---- which nodes matter ------------------------------------------------------------------- */
 
+static int graph_check_nodes(struct load *load, const struct graph *graph,
+                             const struct graph_node *nodes, size_t n, unsigned char *made);
+
+/* What a branch makes is known inside of it only. */
+static int graph_check_branch(struct load *load, const struct graph *graph,
+                              const struct graph_branch *branch, unsigned char *made)
+{
+    int err = graph_check_nodes(load, graph, branch->nodes, branch->n_nodes, made);
+    for (size_t k = 0; err == 0 && k < branch->n_out; k++)
+        if (branch->out[k] >= 0 && !made[branch->out[k]])
+            err = load_invalid(load, "no node of a branch makes its output '%s'",
+                               graph->values[branch->out[k]].name);
+    for (size_t n = 0; err == 0 && n < branch->n_nodes; n++)
+        for (size_t k = 0; k < branch->nodes[n].n_out; k++)
+            if (branch->nodes[n].out[k] >= 0)
+                made[branch->nodes[n].out[k]] = 0;
+    return err;
+}
+
+static int graph_check_node(struct load *load, const struct graph *graph,
+                            const struct graph_node *node, unsigned char *made)
+{
+    int err = 0;
+    load->node = *node->name != '\0' ? node->name : node->op;
+    for (size_t k = 0; k < node->n_in; k++)
+        if (node->in[k] >= 0 && !made[node->in[k]])
+            return load_invalid(load, "reads '%s', which nothing before it makes",
+                                graph->values[node->in[k]].name);
+    for (size_t k = 0; err == 0 && node->branches != NULL && k < 2; k++)
+        err = graph_check_branch(load, graph, &node->branches[k], made);
+    for (size_t k = 0; err == 0 && k < node->n_out; k++) {
+        if (node->out[k] >= 0 && made[node->out[k]])
+            return load_invalid(load, "makes '%s', which was made before",
+                                graph->values[node->out[k]].name);
+        if (node->out[k] >= 0)
+            made[node->out[k]] = 1;
+    }
+    return err;
+}
+
+static int graph_check_nodes(struct load *load, const struct graph *graph,
+                             const struct graph_node *nodes, size_t n, unsigned char *made)
+{
+    int err = 0;
+    for (size_t k = 0; err == 0 && k < n; k++)
+        err = graph_check_node(load, graph, &nodes[k], made);
+    return err;
+}
+
 static int graph_check_order(struct load *load, const struct graph *graph, unsigned char *made)
 {
     for (size_t v = 0; v < graph->n_values; v++)
         made[v] = graph->values[v].tensor != NULL;
     for (size_t k = 0; k < graph->n_inputs; k++)
         made[graph->inputs[k].value] = 1;
-    for (size_t n = 0; n < graph->n_nodes; n++) {
-        const struct graph_node *node = &graph->nodes[n];
-        load->node = *node->name != '\0' ? node->name : node->op;
-        for (size_t k = 0; k < node->n_in; k++)
-            if (node->in[k] >= 0 && !made[node->in[k]])
-                return load_invalid(load, "reads '%s', which nothing before it makes",
-                                    graph->values[node->in[k]].name);
-        for (size_t k = 0; k < node->n_out; k++) {
-            if (node->out[k] >= 0 && made[node->out[k]])
-                return load_invalid(load, "makes '%s', which was made before",
-                                    graph->values[node->out[k]].name);
-            if (node->out[k] >= 0)
-                made[node->out[k]] = 1;
-        }
-    }
+    int err = graph_check_nodes(load, graph, graph->nodes, graph->n_nodes, made);
+    if (err < 0)
+        return err;
     load->node = NULL;
     for (size_t k = 0; k < graph->n_outputs; k++)
         if (!made[graph->outputs[k].value])
             return load_invalid(load, "no node makes the output '%s'",
                                 graph->values[graph->outputs[k].value].name);
     return 0;
+}
+
+/* All that a node reads, in its branches too. */
+static void graph_need(const struct graph_node *node, unsigned char *needed)
+{
+    for (size_t k = 0; k < node->n_in; k++)
+        if (node->in[k] >= 0)
+            needed[node->in[k]] = 1;
+    for (size_t b = 0; node->branches != NULL && b < 2; b++) {
+        const struct graph_branch *branch = &node->branches[b];
+        for (size_t k = 0; k < branch->n_out; k++)
+            if (branch->out[k] >= 0)
+                needed[branch->out[k]] = 1;
+        for (size_t n = 0; n < branch->n_nodes; n++)
+            graph_need(&branch->nodes[n], needed);
+    }
 }
 
 int graph_mark_live(struct load *load, struct graph *graph)
@@ -92,9 +145,8 @@ int graph_mark_live(struct load *load, struct graph *graph)
         node->live = graph_is_recurrent(node);
         for (size_t k = 0; k < node->n_out; k++)
             node->live |= node->out[k] >= 0 && needed[node->out[k]];
-        for (size_t k = 0; node->live && k < node->n_in; k++)
-            if (node->in[k] >= 0)
-                needed[node->in[k]] = 1;
+        if (node->live)
+            graph_need(node, needed);
     }
     return 0;
 }
@@ -127,19 +179,21 @@ static unsigned graph_use(const struct graph_node *node, size_t k)
     return GRAPH_TO_VALUES;
 }
 
-int graph_leads(struct load *load, const struct graph *graph, unsigned char **ret_leads)
+/* From the outputs of nodes to their inputs. */
+static void graph_lead(const struct graph_node *nodes, size_t n, unsigned char *leads)
 {
-    unsigned char *leads;
-    int err = load_take(load, graph->n_values + 1, 1, &leads);
-    if (err < 0)
-        return err;
-    for (size_t k = 0; k < graph->n_outputs; k++)
-        leads[graph->outputs[k].value] |= GRAPH_TO_VALUES;
-    for (size_t n = graph->n_nodes; n-- > 0;) {
-        const struct graph_node *node = &graph->nodes[n];
+    while (n-- > 0) {
+        const struct graph_node *node = &nodes[n];
         unsigned onward = 0;
         for (size_t k = 0; k < node->n_out; k++)
             onward |= node->out[k] < 0 ? 0u : leads[node->out[k]];
+        for (size_t b = 0; node->live && node->branches != NULL && b < 2; b++) {
+            const struct graph_branch *branch = &node->branches[b];
+            for (size_t k = 0; k < branch->n_out; k++)
+                if (branch->out[k] >= 0)
+                    leads[branch->out[k]] |= (unsigned char)onward;
+            graph_lead(branch->nodes, branch->n_nodes, leads);
+        }
         for (size_t k = 0; node->live && k < node->n_in; k++) {
             unsigned use = graph_use(node, k);
             if (node->in[k] >= 0)
@@ -148,6 +202,17 @@ int graph_leads(struct load *load, const struct graph *graph, unsigned char **re
                                                                              : use);
         }
     }
+}
+
+int graph_leads(struct load *load, const struct graph *graph, unsigned char **ret_leads)
+{
+    unsigned char *leads;
+    int err = load_take(load, graph->n_values + 1, 1, &leads);
+    if (err < 0)
+        return err;
+    for (size_t k = 0; k < graph->n_outputs; k++)
+        leads[graph->outputs[k].value] |= GRAPH_TO_VALUES;
+    graph_lead(graph->nodes, graph->n_nodes, leads);
     *ret_leads = leads;
     return 0;
 }

@@ -52,6 +52,14 @@ struct graph_attr {
     const struct graph_tensor *tensor;
 };
 
+/* One of the two ways that an If may go: the nodes there, and which values become the If's outputs.
+ * Values are those of the whole graph. */
+struct graph_branch {
+    size_t n_nodes, n_out;
+    const struct graph_node *nodes;
+    const int *out; /* indices of values; -1: absent */
+};
+
 struct graph_node {
     const char *name, *op, *domain;
     const char *scopes; /* the exporter's list of module scopes; NULL: none */
@@ -59,6 +67,7 @@ struct graph_node {
     const int *in, *out; /* indices of values; -1: absent */
     size_t n_attrs;
     const struct graph_attr *attrs;
+    const struct graph_branch *branches; /* [2] of an If: when true, when not; NULL: it has none */
     bool live; /* an output of the graph needs it, or it is a recurrent layer */
 };
 

@@ -176,6 +176,44 @@ static int lower_node(struct lower *lower, const struct graph_node *node)
     return err < 0 ? err : work(lower, node);
 }
 
+static int lower_nodes(struct lower *lower, const struct graph_node *nodes, size_t n)
+{
+    int err = 0;
+    for (size_t k = 0; err == 0 && k < n; k++) {
+        if (!nodes[k].live)
+            continue;
+        lower->load.node = *nodes[k].name != '\0' ? nodes[k].name : nodes[k].op;
+        err = lower_node(lower, &nodes[k]);
+        lower->n_done += err == 0;
+    }
+    return err;
+}
+
+/* Exporters ask so for a size that they do not know, PyTorch in squeeze(); the answer is known here.
+ * The other branch need not make sense. */
+int lower_if(struct lower *lower, const struct graph_node *node)
+{
+    const int64_t *asks;
+    size_t n;
+    const char *name = lower->load.node;
+    int err = lower_ints(lower, node, 0, "the condition of If", &asks, &n);
+    if (err < 0)
+        return err;
+    if (n != 1 || node->branches == NULL)
+        return load_invalid(&lower->load, "If needs one condition and two branches");
+    const struct graph_branch *branch = &node->branches[asks[0] != 0 ? 0 : 1];
+    if (branch->n_out < node->n_out)
+        return load_invalid(&lower->load, "a branch has fewer outputs than its If");
+    err = lower_nodes(lower, branch->nodes, branch->n_nodes);
+    for (size_t k = 0; err == 0 && k < node->n_out; k++) {
+        lower->load.node = name;
+        if (branch->out[k] < 0 || !lower->values[branch->out[k]].defined)
+            return load_refuse(&lower->load, "output %zu of a branch is not supported", k);
+        lower_out(lower, node, k, &lower->values[branch->out[k]]);
+    }
+    return err;
+}
+
 static int lower_outputs(struct lower *lower)
 {
     struct plan *plan = &lower->plan;
@@ -230,14 +268,8 @@ int lower_graph(struct lower *lower)
     int err = load_take(&lower->load, graph->n_values, sizeof *lower->values, &lower->values);
     if (err == 0)
         err = lower_input_all(lower);
-    for (size_t k = 0; err == 0 && k < graph->n_nodes; k++) {
-        const struct graph_node *node = &graph->nodes[k];
-        if (!node->live)
-            continue;
-        lower->load.node = *node->name != '\0' ? node->name : node->op;
-        err = lower_node(lower, node);
-        lower->n_done += err == 0;
-    }
+    if (err == 0)
+        err = lower_nodes(lower, graph->nodes, graph->n_nodes);
     if (err < 0)
         return err;
     lower->load.node = NULL;

@@ -91,6 +91,9 @@ typedef int lower_operator(struct lower *lower, const struct graph_node *node);
 int lower_table_find(struct lower *lower, const struct graph_node *node,
                      lower_operator **ret_operator);
 
+/* lower.c: If, the branch that a constant condition chooses. */
+lower_operator lower_if;
+
 /* lower_move.c */
 lower_operator lower_move_identity, lower_move_dropout, lower_move_cast, lower_move_cast_like,
     lower_move_reshape, lower_move_flatten, lower_move_transpose, lower_move_squeeze,

@@ -103,6 +103,7 @@ static const struct lower_row lower_rows[] = {
     {"Sign", lower_compare_sign, ""},
     {"Sin", lower_shape_unary, ""},
     {"Cos", lower_shape_unary, ""},
+    {"If", lower_if, "then_branch else_branch"},
 };
 
 /* Why some that users try cannot be in the table. */
@@ -123,7 +124,6 @@ static const struct {
     {"Scan",
      "a scan inside the graph cannot be advanced timestep by timestep: export recurrent layers "
      "whole, as LSTM, GRU or RNN"},
-    {"If", "a branch inside the graph is not supported"},
     {"Attention", "attention looks at the whole sequence"},
     {"MultiHeadAttention", "attention looks at the whole sequence"},
 };

@@ -29,10 +29,13 @@ struct onnx_names {
     size_t mask;
 };
 
+#define ONNX_BRANCHES_MAX 8 /* an If inside an If */
+
 struct onnx_reader {
     struct load *load;
     struct graph *graph;
     struct onnx_names names;
+    size_t depth; /* branches around what is being read */
 };
 
 static void *onnx_alloc(void *load, size_t n_bytes)
@@ -214,6 +217,8 @@ static const char *onnx_scopes(const OnnxNode *from)
     return NULL;
 }
 
+static int onnx_branches(struct onnx_reader *reader, const OnnxNode *from, struct graph_node *ret);
+
 static int onnx_node(struct onnx_reader *reader, const OnnxNode *from, struct graph_node *ret)
 {
     struct load *load = reader->load;
@@ -237,6 +242,8 @@ static int onnx_node(struct onnx_reader *reader, const OnnxNode *from, struct gr
         err = onnx_attr(load, from->attribute[k], &attrs[k]);
     if (err == 0)
         ret->attrs = attrs;
+    if (err == 0 && strcmp(ret->op, "If") == 0 && *ret->domain == '\0')
+        err = onnx_branches(reader, from, ret);
     load->node = NULL;
     return err;
 }
@@ -307,11 +314,21 @@ static int onnx_opset(struct load *load, const OnnxModel *model, int64_t *ret_op
     return 0;
 }
 
+/* At most so many: in a branch, which is not read yet, a name takes three bytes or more. */
+static size_t onnx_count_branches(const OnnxNode *node)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < node->n_attribute; k++)
+        n += strcmp(onnx_text(node->op_type), "If") == 0 ? node->attribute[k]->g.len / 3 : 0;
+    return n;
+}
+
 static size_t onnx_count_names(const Celltap__Onnx__Graph *graph)
 {
     size_t n = graph->n_initializer + graph->n_input + graph->n_output;
     for (size_t k = 0; k < graph->n_node; k++)
-        n += graph->node[k]->n_input + graph->node[k]->n_output;
+        n += graph->node[k]->n_input + graph->node[k]->n_output +
+             onnx_count_branches(graph->node[k]);
     return n;
 }
 
@@ -322,8 +339,63 @@ static int onnx_initializers(struct onnx_reader *reader, const Celltap__Onnx__Gr
         int ix = onnx_name(&reader->names, from->initializer[k]->name);
         if (ix < 0)
             return load_invalid(reader->load, "an initializer has no name");
+        if (reader->depth > 0 && reader->names.values[ix].tensor != NULL)
+            return load_invalid(reader->load, "'%s' is an initializer twice",
+                                reader->names.values[ix].name);
         err = onnx_tensor(reader->load, from->initializer[k], &reader->names.values[ix].tensor);
     }
+    return err;
+}
+
+static int onnx_branch(struct onnx_reader *reader, const OnnxAttribute *from,
+                       struct graph_branch *ret)
+{
+    struct load *load = reader->load;
+    ProtobufCAllocator allocator = onnx_allocator(load);
+    const char *node = load->node;
+    struct graph_node *nodes;
+    load->reterr->text[0] = '\0';
+    Celltap__Onnx__Graph *graph =
+        celltap__onnx__graph__unpack(&allocator, from->g.len, from->g.data);
+    int err = graph == NULL ? onnx_unpack_error(load) : 0;
+    if (err == 0)
+        err = onnx_initializers(reader, graph);
+    if (err == 0)
+        err = load_take(load, graph->n_node, sizeof *nodes, &nodes);
+    for (size_t k = 0; err == 0 && k < graph->n_node; k++) {
+        err = onnx_node(reader, graph->node[k], &nodes[k]);
+        nodes[k].live = true;
+    }
+    int *out = NULL;
+    if (err == 0)
+        err = load_take(load, graph->n_output, sizeof *out, &out);
+    for (size_t k = 0; err == 0 && k < graph->n_output; k++)
+        out[k] = onnx_name(&reader->names, graph->output[k]->name);
+    load->node = node;
+    if (err == 0)
+        *ret = (struct graph_branch){graph->n_node, graph->n_output, nodes, out};
+    return err;
+}
+
+/* Of an If; one that lacks a branch is left without both. */
+static int onnx_branches(struct onnx_reader *reader, const OnnxNode *from, struct graph_node *ret)
+{
+    static const char *const names[] = {"then_branch", "else_branch"};
+    struct graph_branch *branches;
+    size_t n_found = 0;
+    if (reader->depth == ONNX_BRANCHES_MAX)
+        return load_refuse(reader->load, "If: inside of more than %d others", ONNX_BRANCHES_MAX);
+    int err = load_take(reader->load, 2, sizeof *branches, &branches);
+    reader->depth++;
+    for (size_t b = 0; b < 2; b++)
+        for (size_t k = 0; err == 0 && k < from->n_attribute && n_found == b; k++)
+            if (from->attribute[k]->has_g &&
+                strcmp(onnx_text(from->attribute[k]->name), names[b]) == 0) {
+                err = onnx_branch(reader, from->attribute[k], &branches[b]);
+                n_found++;
+            }
+    reader->depth--;
+    ret->branches = n_found == 2 ? branches : NULL;
     return err;
 }
 

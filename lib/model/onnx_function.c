@@ -146,6 +146,10 @@ static int function_copy(struct load *load, const struct function_call *call, co
     if (err < 0)
         return err;
     *node = *from;
+    for (size_t k = 0; k < from->n_attribute; k++)
+        if (from->attribute[k]->has_g)
+            return load_refuse(load, "function '%.100s' has a node with a graph inside, %s",
+                               onnx_text(call->function->name), onnx_text(from->op_type));
     err = function_text(load, caller, "/", name, &node->name);
     if (err == 0)
         err = function_rename_all(load, call, node->n_input, &node->input);

@@ -121,6 +121,7 @@
     X("matmul_1d_3d", LEFT_OUT_STACK) \
     X("matmul_bcast", LEFT_OUT_STACK) \
     X("reduce_*_empty_set*", LEFT_OUT_EMPTY) \
+    X("affine_grid_3d_*expanded", LEFT_OUT_MOVED) \
     X("rotary_embedding_*expanded", LEFT_OUT_TURNS)
 /* clang-format on */
 

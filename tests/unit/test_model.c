@@ -85,7 +85,7 @@ END_TEST
 
 static const char *const model_graphs[] = {"lstm_full",    "merged_rows",  "rnn_states",
                                            "norm_spelled", "bad_mix_last", "remark_states",
-                                           "carry_delay",  "function"};
+                                           "carry_delay",  "function",     "branch_inside"};
 #define N_GRAPHS (sizeof model_graphs / sizeof *model_graphs)
 
 /* Loads what may be anything; nothing may be left of it. */

@@ -153,6 +153,41 @@ save("bad_function", [mine(n("First", "x", "y", "/act/First"))],
 save("bad_function_unknown", [mine(n("Third", "x", "y", "/act/Third"))],
      edit=lambda m: m.functions.extend([FIRST, SECOND]), opset=16)
 
+# ---- branches ---------------------------------------------------------------------------------
+
+
+def branch(nodes, outputs, inits=()):
+    return helper.make_graph(nodes, "b", [], [port(o, None) for o in outputs.split()], list(inits))
+
+
+def fork(condition, outputs, then, other, name="/fork/If"):
+    return n("If", condition, outputs, name, then_branch=then, else_branch=other)
+
+
+LAST = [TO_TIME, rnn("xt W R", "Y Yh"), n("Squeeze", "Y one", "t"),
+        n("Slice", "t last huge zero", "c"), n("Shape", "c", "s"), n("Gather", "s zero", "k")]
+SIZES = [i("one", [1]), i("zero", [0]), i("last", [-1]), i("huge", [2**62])]
+SQUEEZE = branch([n("Squeeze", "c axis", "a")], "a", [i("axis", [0])])
+AS_IT_IS = branch([n("Identity", "c", "a")], "a")
+save("branch", LAST + [n("Equal", "k one", "q"), fork("q", "y", SQUEEZE, AS_IT_IS)],
+     SIZES + adder("", 2, 4))
+CHOICE = [n("Neg", "x", "a", "/in/Neg"), n("Abs", "a", "b", "/in/Abs"),
+          fork("no", "c d", branch([], "x a"), branch([n("Add", "a b", "e", "/in/Add")], "e b"))]
+save("branch_inside", [fork("yes", "z y", branch(CHOICE, "c d"), branch([], "x x")),
+                       n("Mul", "z y", "w")],
+     [numpy_helper.from_array(np.array([v], bool), k) for k, v in (("yes", True), ("no", False))],
+     outputs="y w")
+save("bad_branch", [n("ReduceSum", "x axis", "k"), n("Greater", "k zero", "q"),
+                    fork("q", "y", branch([], "x"), branch([n("Neg", "x", "a")], "a"))],
+     [i("axis", [1]), f("zero", 0)], inputs=[port("x", [1, 4])])
+save("bad_branch_reads", [n("Neg", "x", "a"),
+                          fork("q", "y", branch([n("Neg", "later", "b", "/in/Neg")], "b"), AS_IT_IS),
+                          n("Neg", "a", "later")], [i("q", [0]), f("c", 1)])
+save("bad_branch_one", [n("If", "q", "y", "/fork/If", then_branch=branch([], "x"))], [i("q", [0])])
+save("bad_branch_deep", [fork("q", "y", branch([], "x"), branch([], "x"))], [i("q", [0])],
+     edit=lambda m: [m.graph.node[0].attribute[0].g.CopyFrom(
+         branch([m.graph.node[0]], "y")) for _ in range(9)])
+
 # ---- weights in a file of their own ------------------------------------------------------------
 
 
