@@ -10,7 +10,8 @@
 
 enum { GRU_Z, GRU_R, GRU_NX, GRU_NH, GRU_SUMS };
 enum { GRU_OUT_H, GRU_OUT_Z, GRU_OUT_R, GRU_OUT_N, GRU_OUTS };
-#define GRU_GATES 3
+#define GRU_GATES   3
+#define GRU_COLUMNS 4 /* of a tile */
 
 static const unsigned char gru_out[GRU_SUMS] = {GRU_OUT_Z, GRU_OUT_R, GRU_OUT_N, GRU_OUT_H};
 
@@ -92,6 +93,16 @@ static void gru_general(const struct kernel_gru *gru, float *out)
     gru_gates(gru, sums, out, false);
 }
 
+/* n_k of N blocks for one column, or of one block for C. */
+INLINE void gru_sum(const struct gru_job *job, vf *sums, size_t C, size_t N, const float *weights,
+                    const float *const *values, size_t n_k)
+{
+    if (N == 1)
+        sum_rows(sums, C, GRU_GATES, weights, GRU_GATES, values, n_k);
+    else
+        sum_gates(sums, 1, N, GRU_GATES, 0, weights, job->block_step, NULL, values, n_k);
+}
+
 /* One piece of N blocks of units for C columns.  nx waits in the tensor of n while nh grows in its
  * place: so all sums find a register.  Sums that are not complete wait in the tensors. */
 INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_ix, size_t C,
@@ -104,7 +115,7 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
     float *const *states = job->panel->states + column_ix;
     const float *bias = job->gru->bias + unit * GRU_SUMS;
     const float *weights = job->gru->weights + block_ix * job->block_step + job->weights_at;
-    const float *x[TILE_COLUMNS], *h[TILE_COLUMNS];
+    const float *x[GRU_COLUMNS], *h[GRU_COLUMNS];
     vf sums[TILE_SUMS];
     EACH (c, C) {
         x[c] = column + c * stride + job->x_at;
@@ -115,7 +126,7 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
                     job->begins ? bias + (n * GRU_SUMS + g) * KERNEL_LANES
                                 : out + c * stride + gru_out[g] * padded + n * KERNEL_LANES);
     }
-    sum_gates(sums, C, N, GRU_GATES, 0, weights, job->block_step, NULL, x, job->n_x);
+    gru_sum(job, sums, C, N, weights, x, job->n_x);
     EACH (c, C)
         EACH (n, N) {
             vf *nx = &sums[(c * N + n) * GRU_GATES + GRU_NX];
@@ -125,7 +136,7 @@ INLINE void gru_tile(const struct gru_job *job, size_t column_ix, size_t block_i
         }
     __asm__ volatile("" ::: "memory"); /* what waits shall not be kept in registers as well */
     weights += job->n_x * row;
-    sum_gates(sums, C, N, GRU_GATES, 0, weights, job->block_step, NULL, h, job->n_h);
+    gru_sum(job, sums, C, N, weights, h, job->n_h);
     FORGET(out);
     EACH (c, C)
         EACH (n, N) {
@@ -154,7 +165,7 @@ typedef void gru_columns_function(const struct gru_job *job, size_t column_ix, s
         struct gru_job job = gru_whole(gru, panel);                                                \
         gru_tile(&job, 0, block_ix, 1, N);                                                         \
     }
-#define GRU_COLUMNS(C)                                                                             \
+#define GRU_TILE(C)                                                                                \
     static __attribute__((noinline)) void gru_columns_##C(const struct gru_job *job,               \
                                                           size_t column_ix, size_t block_ix)       \
     {                                                                                              \
@@ -163,12 +174,14 @@ typedef void gru_columns_function(const struct gru_job *job, size_t column_ix, s
 GRU_BLOCKS(1)
 GRU_BLOCKS(2)
 GRU_BLOCKS(3)
-GRU_COLUMNS(2)
-GRU_COLUMNS(3)
+GRU_TILE(2)
+GRU_TILE(3)
+GRU_TILE(4)
 #undef GRU_BLOCKS
-#undef GRU_COLUMNS
+#undef GRU_TILE
 static gru_blocks_function *const gru_blocks[] = {NULL, gru_blocks_1, gru_blocks_2, gru_blocks_3};
-static gru_columns_function *const gru_columns[] = {NULL, NULL, gru_columns_2, gru_columns_3};
+static gru_columns_function *const gru_columns[] = {NULL, NULL, gru_columns_2, gru_columns_3,
+                                                    gru_columns_4};
 
 /* n and h of a column whose blocks are all done: into the panel, and h over the old one. */
 INLINE void gru_finish_column(const struct kernel_gru *gru, const struct kernel_panel *panel,
@@ -209,13 +222,20 @@ static void gru_one_column(const struct kernel_gru *gru, const struct kernel_pan
     gru_finish(gru, panel, 0, 1);
 }
 
+/* Columns of the next tile: 4, but rather 3 and 3 than 4 and 2. */
+INLINE size_t gru_tile_columns(size_t n_left)
+{
+    size_t rest = n_left % GRU_COLUMNS;
+    return n_left <= 3 ? n_left : rest == 1 || rest == 2 ? 3 : GRU_COLUMNS;
+}
+
 /* The piece at hand of blocks [from, to) for all columns; each tile of columns goes through all
  * blocks.  When these are all there are, the columns can be finished at once. */
 static void gru_panel(const struct gru_job *job, size_t from, size_t to)
 {
     bool all = to - from == job->n_blocks && job->begins && job->ends;
     for (size_t c = 0, n; c < job->panel->n_columns; c += n) {
-        n = tile_columns(job->panel->n_columns - c);
+        n = gru_tile_columns(job->panel->n_columns - c);
         for (size_t b = from; b < to; b++)
             gru_columns[n](job, c, b);
         if (all)
