@@ -187,6 +187,7 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
                          const struct engine_detectors *detectors);
 bool engine_has_room(const struct engine *engine, size_t n_values);
 uint64_t engine_restored(const struct engine *engine); /* frames */
+bool engine_left_out(const struct engine *engine);     /* a stream that no model takes now */
 /* After the last of them, stepped: -1: no memory. */
 int engine_restore_end(struct engine *engine);
 

@@ -38,6 +38,7 @@ struct engine {
     struct engine_log log;
     struct engine_births births;
     uint64_t n_restored;
+    bool left_out; /* a stream of the journal, by the restore */
     struct engine_warm_list due, ready;
     size_t n_late, n_late_bytes; /* frames that wait for a warm-up */
     atomic_bool failed;          /* a step had no memory: only while a journal is read */

@@ -54,8 +54,10 @@ int engine_restore_stream(struct engine *engine, const struct celltap_snapshot_s
     celltap_journal_detector *watch;
     struct stream *stream =
         engine_restore_find(engine, saved->name, saved->name_bytes, n_channels, &no_memory);
-    if (stream == NULL)
+    if (stream == NULL) {
+        engine->left_out |= !no_memory;
         return no_memory ? -1 : 0;
+    }
     stream->seq = saved->seq;
     stream->ts_ns = saved->ts_ns;
     stream->n_frames = saved->n_frames;
@@ -129,8 +131,10 @@ int engine_restore_frame(struct engine *engine, const struct celltap_journal_ent
     if (stream == NULL) {
         stream = engine_restore_find(engine, entry->stream, entry->stream_bytes, entry->n_values,
                                      &no_memory);
-        if (stream == NULL)
+        if (stream == NULL) {
+            engine->left_out |= !no_memory;
             return no_memory ? -1 : 0;
+        }
         *entry->tag = stream;
     }
     /* The snapshot has it already.  Later a smaller seq is that of a stream that went and came. */
@@ -179,6 +183,11 @@ int engine_restore_end(struct engine *engine)
     }
     engine_warm_relist(engine);
     return atomic_load(&engine->failed) ? -1 : 0;
+}
+
+bool engine_left_out(const struct engine *engine)
+{
+    return engine->left_out;
 }
 
 uint64_t engine_restored(const struct engine *engine)

@@ -346,6 +346,9 @@ int journal_recover(struct journal *journal, uint64_t *ret_position, uint64_t *r
     journal->saved = saved;
     *ret_position = check.end > saved ? check.end : saved;
     *ret_epoch = check.epoch;
+    if (snapshot != NULL && celltap_snapshot_epoch(snapshot) > check.epoch)
+        *ret_epoch = celltap_snapshot_epoch(snapshot); /* of a reload just before a kill */
+    *ret_epoch += engine_left_out(journal->engine);
     if (snapshot != NULL)
         journal->saved_bytes = celltap_snapshot_bytes(snapshot);
     celltap_snapshot_close(snapshot);

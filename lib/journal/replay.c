@@ -103,10 +103,27 @@ static bool replay_try(struct celltap_replay *replay, uint64_t position)
     return false;
 }
 
+/* Whether no stream can have gone before this snapshot, as far as the journal goes back: where one
+ * goes, by a reload or a start with another configuration, a new epoch begins. */
+static bool replay_is_first_epoch(const struct celltap_replay *replay, uint64_t position)
+{
+    celltap_snapshot *snapshot;
+    celltap_journal_reader *oldest;
+    bool is_first = false;
+    if (celltap_snapshot_open(replay->files, replay->directory, position, &snapshot, NULL) != 0)
+        return false;
+    if (celltap_journal_reader_open(replay->files, replay->directory, 0, &oldest, NULL) == 0) {
+        is_first = reader_epoch(oldest) == celltap_snapshot_epoch(snapshot);
+        celltap_journal_reader_close(oldest);
+    }
+    celltap_snapshot_close(snapshot);
+    return is_first;
+}
+
 /* The newest snapshot before the range: a stream's seq rises from one snapshot to the next, so it is
  * found by halving, where a stream that is not there is one that is not yet there.  That it was there
- * once and had gone is found by looking at all those before.  If none has it, it may have come and
- * gone between two of them: it is read from the journal's beginning. */
+ * once and had gone is found by looking at all those before.  If it was not, and no reload can have
+ * taken it away, its first frame follows the last of them. */
 static void replay_find_snapshot(struct celltap_replay *replay,
                                  const struct celltap_journal_list *list)
 {
@@ -122,10 +139,17 @@ static void replay_find_snapshot(struct celltap_replay *replay,
     }
     if (low > first && replay_try(replay, list->snapshots[low - 1]))
         return;
-    for (size_t i = low; i-- > first;)
-        if (replay_look(replay, list->snapshots[i]) == REPLAY_BEFORE &&
-            replay_try(replay, list->snapshots[i]))
+    size_t born = low; /* the oldest snapshot that has it, as far as is known */
+    for (size_t i = low; i-- > first;) {
+        enum replay_place place = replay_look(replay, list->snapshots[i]);
+        if (place == REPLAY_BEFORE && replay_try(replay, list->snapshots[i]))
             return;
+        if (place == REPLAY_NOT_BEFORE)
+            born = i;
+    }
+    if (born > first && born < list->n_snapshots &&
+        replay_is_first_epoch(replay, list->snapshots[born - 1]))
+        replay->start = list->snapshots[born - 1];
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
