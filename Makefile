@@ -125,6 +125,9 @@ $(INSIDE_A): $(filter-out %/main.o,$(LIB_OBJ) $(DAEMON_OBJ) $(CLI_OBJ)) $(SUPPOR
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(INSIDE_A)
 	$(call say,LINK)$(CC) $(OPT) $(CFLAGS) -o $@ $^ $(LIB_LIBS) $(UNIT_LIBS)
 
+# This one needs the daemon's sendmsg, also where a sanitizer has one of its own.
+$(BUILD)/tests/unit/test_sock_listen: $(BUILD)/daemon/sock_send.o
+
 # This one lets every allocation of the configuration fail in turn.
 $(BUILD)/tests/unit/test_conf: UNIT_LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
                                             -Wl,--wrap=strdup,--wrap=open_memstream
@@ -173,7 +176,7 @@ TSAN := -fsanitize=thread -fno-omit-frame-pointer
 TSAN_SAYS := halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp
 
 # What has threads: workers, task threads, wake-ups, starts, ends, warm-ups, replays, all at once.
-TSAN_UNIT   := test_*_threads,test_sock_tasks,test_wake
+TSAN_UNIT   := test_*_threads,test_sock_*,test_wake
 TSAN_DAEMON := 2[014579]_*,30_*,31_*,37_*,38_*,40_*,41_*,44_*,47_*,58_*,90_*,91_*,92_*
 # Without those that have no memory to look after but compute millions of values, slowly.
 VALGRIND_WITHOUT := test_kernel_fma,test_kernel_functions,test_kernel_pow
