@@ -108,7 +108,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("fma");
-    tcase_set_timeout(tcase, 1200);
+    tcase_set_timeout(tcase, n_cases() > N_CASES ? 36000 : 60);
     tcase_add_loop_test(tcase, test_fma_when_bits_are_random_then_it_is_libms, 0, 4);
     tcase_add_test(tcase, test_fma_when_values_are_special_then_it_is_libms);
     tcase_add_test(tcase, test_fma_when_rounded_twice_then_it_would_be_wrong);

@@ -225,7 +225,7 @@ END_TEST
 static TCase *case_of(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, stride() == 1 ? 3600 : 60);
+    tcase_set_timeout(tcase, stride() == 1 ? 36000 : 60);
     suite_add_tcase(suite, tcase);
     return tcase;
 }
