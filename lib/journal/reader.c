@@ -11,6 +11,7 @@
  * cannot be torn. */
 #include "lib/journal/reader.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -123,6 +124,10 @@ static int reader_open_segment(struct celltap_journal_reader *reader,
     folder_path(path, reader->directory, reader_segment(reader), FOLDER_SEGMENT);
     reader->position = reader_segment(reader);
     reader->file = reader->files->open(reader->files->arg, path, false);
+    if (reader->file == -ENOENT) /* since the folder was listed */
+        return folder_fail(
+            reterr, CELLTAP_EGONE, 0,
+            "%s is not kept any more: retain_bytes or retain_age has just removed it", path);
     if (reader->file < 0)
         return folder_fail(reterr, CELLTAP_EGONE, reader->file, "%s", path);
     int code = reader_look(reader, 0, SEGMENT_HEAD_BYTES, &bytes, &n, reterr);

@@ -84,6 +84,12 @@ def test_option_when_wrong_then_usage():
             part="frames per second")
 
 
+def test_address_when_it_cannot_be_one_then_what_is_missing():
+    for url in "tcp://nohost.invalid:1", "tcp://localhost", "tcp://localhost:99999":
+        refused("status", "--control", url, code=1, part="no such host, or no port")
+    refused("status", "--control", "foo", code=1, part="is not an address; write ipc:///path or")
+
+
 def test_control_sequences_when_in_arguments_then_do_not_reach_the_terminal():
     refused("\033[2J", code=2, part="\\x1b[2J")
 

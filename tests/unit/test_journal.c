@@ -380,6 +380,32 @@ START_TEST(test_retention_when_too_large_then_oldest_go_but_never_what_is_needed
 }
 END_TEST
 
+static int open_gone(void *arg, const char *path, bool anew)
+{
+    (void)arg;
+    (void)path;
+    (void)anew;
+    return -ENOENT;
+}
+
+START_TEST(test_segment_when_removed_after_the_folder_was_listed_then_not_kept_any_more)
+{
+    struct feeder feeder;
+    struct celltap_journal_error error;
+    celltap_journal_reader *reader;
+    struct disk *disk = disk_new();
+    feeder_open(&feeder, disk, 1 << 20);
+    ck_assert(feeder_turn(&feeder, 3));
+    feeder_close(&feeder);
+    struct celltap_files files = *disk_files(disk);
+    files.open = open_gone;
+    ck_assert_int_eq(celltap_journal_reader_open(&files, DIRECTORY, 0, &reader, &error),
+                     CELLTAP_EGONE);
+    ck_assert_ptr_nonnull(strstr(error.text, "not kept any more"));
+    disk_free(disk);
+}
+END_TEST
+
 START_TEST(test_memory_when_it_is_out_then_no_half_frame)
 {
     struct feeder feeder;
@@ -413,6 +439,7 @@ int main(void)
         test_power_when_lost_at_any_moment_then_what_was_synced_is_there,
         test_disk_when_the_nth_write_or_sync_fails_then_nothing_safe_is_lost,
         test_retention_when_too_large_then_oldest_go_but_never_what_is_needed,
+        test_segment_when_removed_after_the_folder_was_listed_then_not_kept_any_more,
         test_memory_when_it_is_out_then_no_half_frame,
         NULL,
     };
