@@ -11,9 +11,11 @@
 
 #include "tests/bench/clock.h"
 
-#define MACHINE_CHAINS 12
-#define MACHINE_ROUNDS 4096
-#define MACHINE_LANES  8
+#define MACHINE_CHAINS  12
+#define MACHINE_ROUNDS  4096
+#define MACHINE_LANES   8
+#define MACHINE_BUFFERS 8
+#define MACHINE_SMALL   ((size_t)1 << 20)
 
 typedef float v8 __attribute__((vector_size(32)));
 
@@ -60,7 +62,7 @@ static void machine_load(void *context)
     CHAINS(END)
 }
 
-static double machine_bandwidth(size_t n_bytes, double seconds)
+static double machine_buffer(size_t n_bytes, double seconds, void **ret_memory)
 {
     struct machine machine = {0};
     size_t n = n_bytes / sizeof(v8) / MACHINE_CHAINS * MACHINE_CHAINS;
@@ -72,8 +74,24 @@ static double machine_bandwidth(size_t n_bytes, double seconds)
     machine.from = memory;
     machine.n = n;
     struct clock_result result = clock_measure(machine_load, &machine, seconds);
-    free(memory);
+    *ret_memory = memory;
     return (double)(n * sizeof(v8)) / result.quietest_ns;
+}
+
+/* Pages compete for the sets of the second cache by where they happen to lie: the best of several
+ * buffers, which are held so that each has pages of its own. */
+static double machine_bandwidth(size_t n_bytes, double seconds)
+{
+    void *buffers[MACHINE_BUFFERS] = {NULL};
+    size_t n_buffers = n_bytes < MACHINE_SMALL ? MACHINE_BUFFERS : 1;
+    double best = 0;
+    for (size_t i = 0; i < n_buffers; i++) {
+        double one = machine_buffer(n_bytes, seconds / (double)n_buffers, &buffers[i]);
+        best = one > best ? one : best;
+    }
+    for (size_t i = 0; i < n_buffers; i++)
+        free(buffers[i]);
+    return best;
 }
 
 static long machine_size(int name, long otherwise)
