@@ -133,6 +133,11 @@ int dial_open(enum dial_kind kind, const char *url, unsigned wait_ms,
     else if (code == NNG_EADDRINVAL && strncmp(url, "tcp", 3) == 0)
         snprintf(ret_error, DIAL_ERROR_MAX,
                  "%.256s: there is no such host, or no port; write tcp://host:port", url);
+    else if (code == NNG_EAGAIN)
+        snprintf(
+            ret_error, DIAL_ERROR_MAX,
+            "%.256s: there is no such host that is known without a name server, and none answers",
+            url);
     else if (code == NNG_EADDRINVAL || code == NNG_ENOTSUP || code == NNG_EINVAL)
         snprintf(ret_error, DIAL_ERROR_MAX,
                  "\"%.256s\" is not an address; write ipc:///path or tcp://host:port", url);

@@ -86,7 +86,7 @@ def test_option_when_wrong_then_usage():
 
 def test_address_when_it_cannot_be_one_then_what_is_missing():
     for url in "tcp://nohost.invalid:1", "tcp://localhost", "tcp://localhost:99999":
-        refused("status", "--control", url, code=1, part="no such host, or no port")
+        refused("status", "--control", url, code=1, part="there is no such host")
     refused("status", "--control", "foo", code=1, part="is not an address; write ipc:///path or")
 
 
