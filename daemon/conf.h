@@ -157,7 +157,8 @@ void conf_free(struct conf *conf); /* NULL is fine */
 void conf_errors_done(struct conf_errors *errors);
 
 /* 0 if a running daemon may go from `old` to `new`; -1 and errors for options that need a restart
- * (runtime_dir, state_dir, threads, cpu_dma_latency_us, the journal's `sync` and whether there is one). */
+ * (runtime_dir, state_dir, threads, cpu_dma_latency_us, the journal's `sync` and whether there is
+ * one). */
 int conf_reload_check(const struct conf *old, const struct conf *new_conf,
                       struct conf_errors *reterr);
 
